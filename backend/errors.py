@@ -1,0 +1,79 @@
+"""The error tree of SmartAttendance. Nothing in here knows HTTP.
+
+Every error carries a stable machine-readable ``code`` (an API may expose it, a log may be searched for it)
+and a message that says what was wrong and, where there is one, what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class SmartAttendanceError(Exception):
+    """Base of everything this project raises on purpose."""
+
+    code = "error"
+
+
+class ConfigurationError(SmartAttendanceError):
+    """A setting has a value that cannot be used."""
+
+    code = "configuration"
+
+
+class InvalidImageError(SmartAttendanceError):
+    """Bytes that cannot become a picture: broken, of an unknown format, or over a limit."""
+
+    code = "invalid_image"
+
+
+class ImageTooLargeError(InvalidImageError):
+    """A picture over the byte or pixel limit; refused before it is decoded."""
+
+    code = "image_too_large"
+
+
+class WeightsError(SmartAttendanceError):
+    """Network weights are missing, could not be fetched, or are not the file they should be."""
+
+    code = "weights"
+
+
+class DatasetError(SmartAttendanceError):
+    """The folder of student images cannot be trained on."""
+
+    code = "dataset"
+
+
+class ModelError(SmartAttendanceError):
+    """A trained model cannot be used. The model that was in use before stays in use."""
+
+    code = "model"
+
+
+class ModelNotFoundError(ModelError):
+    """There is no model file where one was expected."""
+
+    code = "model_not_found"
+
+
+class ModelIntegrityError(ModelError):
+    """A model file is truncated, altered, unsigned or holds objects that a model never holds."""
+
+    code = "model_integrity"
+
+
+class ModelFormatError(ModelError):
+    """A model file is intact but its content is not a model this version can read."""
+
+    code = "model_format"
+
+
+class EmbedderMismatchError(ModelError):
+    """A model was trained on the embeddings of another network than the one at hand."""
+
+    code = "embedder_mismatch"
+
+
+class TrainingError(SmartAttendanceError):
+    """Training could not be carried out; the last good model is untouched."""
+
+    code = "training"

@@ -1,0 +1,32 @@
+"""What an inference engine offers: plain numpy in, plain numpy out. One module beside this one per engine."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recognizer.types import FloatArray, RGBImage
+
+
+class DetectionEngine(Protocol):
+    """A built MTCNN. Safe to call from several threads."""
+
+    def detect(self, image: RGBImage) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Boxes (n, 4) x1 y1 x2 y2, landmarks (n, 5, 2), probabilities (n,), all float32; n may be 0."""
+        ...
+
+    def detect_batch(self, images: NDArray[np.uint8]) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
+        """The same for (b, H, W, 3) images of one size, in one pass."""
+        ...
+
+
+class EmbeddingEngine(Protocol):
+    """A built embedding network. Safe to call from several threads."""
+
+    dimension: int
+
+    def forward(self, crops: NDArray[np.uint8]) -> FloatArray:
+        """Raw embeddings (n, dimension) of RGB crops (n, size, size, 3) uint8."""
+        ...

@@ -1,0 +1,189 @@
+"""Value types that travel through the recognizer: frozen, and checked where they are made.
+
+Coordinates are pixels of the decoded, upright image: x to the right, y down, origin at the top left corner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+RGBImage = NDArray[np.uint8]
+"""(H, W, 3) uint8, RGB, 0..255."""
+
+FloatArray = NDArray[np.float32]
+
+
+def check_image(image: object) -> RGBImage:
+    """Return ``image`` if it is an (H, W, 3) uint8 array with at least one pixel, else raise ValueError."""
+    if not isinstance(image, np.ndarray):
+        raise ValueError(f"expected an (H, W, 3) uint8 array, got {type(image).__name__}")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise ValueError(f"expected an (H, W, 3) uint8 array, got shape {image.shape}, dtype {image.dtype}")
+    return image
+
+
+@dataclass(frozen=True, slots=True)
+class BoundingBox:
+    """A face's box in pixels; ``x1 < x2``, ``y1 < y2``. May reach outside the image at its borders."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+    def __post_init__(self) -> None:
+        if not all(np.isfinite(v) for v in (self.x1, self.y1, self.x2, self.y2)):
+            raise ValueError(f"a box needs finite corners, got {self.as_tuple()}")
+        if self.x2 <= self.x1 or self.y2 <= self.y1:
+            raise ValueError(f"a box needs x1 < x2 and y1 < y2, got {self.as_tuple()}")
+
+    @property
+    def width(self) -> float:
+        return self.x2 - self.x1
+
+    @property
+    def height(self) -> float:
+        return self.y2 - self.y1
+
+    @property
+    def area(self) -> float:
+        return self.width * self.height
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return (self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2
+
+    def as_tuple(self) -> tuple[float, float, float, float]:
+        return self.x1, self.y1, self.x2, self.y2
+
+    def iou(self, other: BoundingBox) -> float:
+        """Intersection over union, 0..1."""
+        width = min(self.x2, other.x2) - max(self.x1, other.x1)
+        height = min(self.y2, other.y2) - max(self.y1, other.y1)
+        if width <= 0 or height <= 0:
+            return 0.0
+        shared = width * height
+        return shared / (self.area + other.area - shared)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DetectedFace:
+    """One face in an image.
+
+    landmarks: (5, 2) float32 pixels - left eye, right eye, nose, left and right mouth corner, left and right
+    as the viewer sees them. probability: the detector's, 0..1.
+    """
+
+    box: BoundingBox
+    landmarks: FloatArray
+    probability: float
+
+    def __post_init__(self) -> None:
+        if self.landmarks.shape != (5, 2) or self.landmarks.dtype != np.float32:
+            raise ValueError(
+                f"expected landmarks (5, 2) float32, got {self.landmarks.shape} {self.landmarks.dtype}"
+            )
+        if not 0.0 <= self.probability <= 1.0:
+            raise ValueError(f"expected a probability in 0..1, got {self.probability}")
+
+
+class Decision(StrEnum):
+    """What may be said about a face."""
+
+    KNOWN = "known"
+    """Above the accept threshold: may be named."""
+    UNCERTAIN = "uncertain"
+    """In the review band: a person decides."""
+    UNKNOWN = "unknown"
+    """Below the review band: nobody's name is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of the enrolled people nearest to a face, best first. similarity: cosine, -1..1."""
+
+    student_id: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The classifier's answer for one embedding.
+
+    student_id: a name only when the decision is ``known``. probability: calibrated confidence 0..1 that the best
+    candidate is right. score: the number the thresholds apply to. similarity: cosine to the best candidate.
+    margin: similarity of the best candidate minus the second's (0 when there is only one).
+    """
+
+    student_id: str | None
+    decision: Decision
+    probability: float
+    score: float
+    similarity: float
+    margin: float
+    candidates: tuple[Candidate, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.student_id is not None) != (self.decision is Decision.KNOWN):
+            raise ValueError(f"a face is named exactly when it is known, got {self.student_id!r}, {self.decision}")
+        if not 0.0 <= self.probability <= 1.0:
+            raise ValueError(f"expected a probability in 0..1, got {self.probability}")
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizedFace:
+    """A detected face with its identity."""
+
+    face: DetectedFace
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class RecognitionResult:
+    """Everything found in one image, largest face first.
+
+    image_size: (width, height) pixels. milliseconds: wall time by stage (detect, embed, classify, total).
+    skipped_faces: faces beyond the per-image cap; they were detected but not embedded.
+    """
+
+    faces: tuple[RecognizedFace, ...]
+    image_size: tuple[int, int]
+    model_version: str
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
+    skipped_faces: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderInfo:
+    """Which function turned crops into embeddings. Two models are comparable only when this is the same.
+
+    id: ``facenet`` or ``dlib``. weights_sha256: of the file the weights came from. dimension: of an embedding.
+    crop_recipe: how a face is cut out, as plain numbers and strings. signature: (dimension,) float32, the
+    embedding of a fixed synthetic picture - equal for two files that hold the same network.
+    """
+
+    id: str
+    weights_sha256: str
+    dimension: int
+    crop_recipe: Mapping[str, Any]
+    signature: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What is known of a loaded model. created_at: ISO 8601 UTC. verified: how it was checked
+    (``manifest``, ``signed`` or ``unverified`` for a file without manifest)."""
+
+    model_version: str
+    sha256: str
+    format_version: int
+    embedder: EmbedderInfo | None
+    student_count: int
+    created_at: str | None
+    verified: str
+    metrics: Mapping[str, Any] = field(default_factory=dict)
