@@ -118,6 +118,8 @@ class Identity:
     student_id: a name only when the decision is ``known``. probability: calibrated confidence 0..1 that the best
     candidate is right. score: the number the thresholds apply to. similarity: cosine to the best candidate.
     margin: similarity of the best candidate minus the second's (0 when there is only one).
+    agreed: classifier and gallery point at the same student and nobody else is as close; without it nobody is named,
+    whatever the score.
     """
 
     student_id: str | None
@@ -127,6 +129,7 @@ class Identity:
     similarity: float
     margin: float
     candidates: tuple[Candidate, ...] = ()
+    agreed: bool = True
 
     def __post_init__(self) -> None:
         if (self.student_id is not None) != (self.decision is Decision.KNOWN):

@@ -1,0 +1,196 @@
+"""Embeddings in, identities out. Two questions, asked of two scores that were each shown to answer theirs:
+
+- Who is it most likely? The trained classifier (scaler + SVM or logistic regression) ranks the students.
+- Is it that person at all? The accept score of recognizer/scoring.py against that student's gallery, and a
+  threshold. A classifier's own decision value does not tell strangers from students (see the module's benchmark).
+
+A name is given only when both agree and no second student is as close.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import ModelFormatError
+from recognizer.artifact import ClassifierArtifact
+from recognizer.scoring import Gallery, ScoringParameters
+from recognizer.types import Candidate, Decision, FloatArray, Identity
+
+MAX_CANDIDATES = 3
+# Old models carry one threshold on their own probability; this share of it opens their review band.
+LEGACY_REVIEW_SHARE = 0.8
+
+
+class _Strategy(Protocol):
+    def identify(self, embeddings: FloatArray) -> tuple[Identity, ...]: ...
+
+
+class FaceClassifier:
+    """A loaded artifact, ready to identify. Immutable, so safe to share between threads."""
+
+    def __init__(self, artifact: ClassifierArtifact) -> None:
+        """Raises ModelFormatError when the artifact's parts do not fit together."""
+        self.classes = tuple(str(name) for name in artifact.classes)
+        self.dimension = artifact.dimension
+        self._ranker = LinearRanker(artifact.model, artifact.scaler)
+        self._strategy: _Strategy
+        if artifact.gallery is None:
+            self._strategy = _LegacyStrategy(artifact, self.classes)
+        else:
+            self._strategy = _GalleryStrategy(artifact, self.classes, self._ranker)
+
+    def identify(self, embeddings: FloatArray) -> tuple[Identity, ...]:
+        """One Identity for each row of ``embeddings`` (n, dimension) float32, L2 norm 1."""
+        if embeddings.ndim != 2 or embeddings.shape[1] != self.dimension:
+            raise ValueError(f"expected embeddings (n, {self.dimension}), got {embeddings.shape}")
+        if not len(embeddings):
+            return ()
+        return self._strategy.identify(np.ascontiguousarray(embeddings, dtype=np.float32))
+
+    def rank(self, embeddings: FloatArray) -> NDArray[np.intp]:
+        """Index into ``classes`` of the student ranked first for each row, whether or not they are accepted."""
+        return self._ranker.rank(np.ascontiguousarray(embeddings, dtype=np.float32))
+
+
+class LinearRanker:
+    """Scaler and linear classifier folded into one (d, N) matrix, so that ranking 5,000 students is one product.
+
+    Any other estimator ranks through its own ``predict``."""
+
+    def __init__(self, model: Any, scaler: Any) -> None:
+        self._model, self._scaler = model, scaler
+        coefficients = getattr(model, "coef_", None)
+        students = len(model.classes_)
+        # Two classes make one row in scikit-learn; an SVC's rows are one-vs-one pairs and do not rank by themselves.
+        self._folded = (
+            _fold(model, scaler) if coefficients is not None and len(coefficients) == students > 2 else None
+        )
+
+    def rank(self, embeddings: FloatArray) -> NDArray[np.intp]:
+        """Index into ``model.classes_`` of the most likely student for each row of (n, d)."""
+        if self._folded is not None:
+            weights, bias = self._folded
+            return np.argmax(embeddings @ weights + bias, axis=1)
+        scaled = embeddings if self._scaler is None else self._scaler.transform(embeddings)
+        return np.searchsorted(self._model.classes_, self._model.predict(scaled))
+
+
+def _fold(model: Any, scaler: Any) -> tuple[FloatArray, FloatArray]:
+    coefficients = np.asarray(model.coef_, dtype=np.float64)
+    bias = np.asarray(model.intercept_, dtype=np.float64)
+    if scaler is not None:
+        if scaler.scale_ is not None:
+            coefficients = coefficients / scaler.scale_
+        if scaler.mean_ is not None:
+            bias = bias - coefficients @ scaler.mean_
+    return np.ascontiguousarray(coefficients.T, dtype=np.float32), bias.astype(np.float32)
+
+
+class _GalleryStrategy:
+    def __init__(self, artifact: ClassifierArtifact, classes: tuple[str, ...], ranker: LinearRanker) -> None:
+        if artifact.gallery is None or artifact.threshold is None or artifact.review_threshold is None:
+            raise ModelFormatError("the model has a gallery but no thresholds; train again")
+        try:
+            self._parameters = ScoringParameters.from_dict(artifact.scoring)
+            gallery = Gallery(**{name: artifact.gallery[name] for name in Gallery.__slots__})
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFormatError(f"the model's scoring data is incomplete ({error}); train again") from error
+        self._classes = classes
+        self._threshold, self._review = artifact.threshold, artifact.review_threshold
+        self._centroids = np.ascontiguousarray(gallery.centroids.T, dtype=np.float32)
+        self._offsets = gallery.offsets(self._parameters)
+        self._ranker = ranker
+        calibration = artifact.calibration or {}
+        self._slope, self._intercept = calibration.get("slope", 0.0), calibration.get("intercept", 0.0)
+
+    def identify(self, embeddings: FloatArray) -> tuple[Identity, ...]:
+        similarities = embeddings @ self._centroids
+        ranked = self._ranker.rank(embeddings)
+        return tuple(self._decide(row, int(best)) for row, best in zip(similarities, ranked, strict=True))
+
+    def _decide(self, similarities: FloatArray, best: int) -> Identity:
+        nearest = _top(similarities, MAX_CANDIDATES)
+        others = [index for index in nearest if index != best]
+        margin = float(similarities[best] - similarities[others[0]]) if others else 0.0
+        score = float(similarities[best] - self._offsets[best])
+        agreed = best == nearest[0] and (not others or margin >= self._parameters.min_margin)
+        # Where classifier and gallery disagree the nearer gallery still decides whether a person should look.
+        reviewable = max(score, float(similarities[nearest[0]] - self._offsets[nearest[0]]))
+        if score >= self._threshold and agreed:
+            decision = Decision.KNOWN
+        elif reviewable >= self._review:
+            decision = Decision.UNCERTAIN
+        else:
+            decision = Decision.UNKNOWN
+        shown = [] if decision is Decision.UNKNOWN else [best, *others][:MAX_CANDIDATES]
+        return Identity(
+            student_id=self._classes[best] if decision is Decision.KNOWN else None,
+            decision=decision,
+            probability=sigmoid(self._slope * score + self._intercept),
+            score=score,
+            similarity=float(similarities[best]),
+            margin=margin,
+            candidates=tuple(Candidate(self._classes[i], float(similarities[i])) for i in shown),
+            agreed=agreed,
+        )
+
+
+class _LegacyStrategy:
+    """Models of earlier formats: no gallery, so their own probability is all there is to go by. Without a
+    measured threshold nobody is named; every face goes to a person, with candidates."""
+
+    def __init__(self, artifact: ClassifierArtifact, classes: tuple[str, ...]) -> None:
+        self._classes, self._model, self._scaler = classes, artifact.model, artifact.scaler
+        self._threshold = artifact.threshold
+        self._review = (
+            0.0 if self._threshold is None else (artifact.review_threshold or LEGACY_REVIEW_SHARE * self._threshold)
+        )
+
+    def identify(self, embeddings: FloatArray) -> tuple[Identity, ...]:
+        scaled = embeddings if self._scaler is None else self._scaler.transform(embeddings)
+        return tuple(self._decide(row) for row in self._probabilities(scaled))
+
+    def _probabilities(self, scaled: NDArray[Any]) -> NDArray[np.float64]:
+        """(n, N) probabilities; a model that has none gets a softmax of its decision values, for ranking only."""
+        if hasattr(self._model, "predict_proba"):
+            return np.asarray(self._model.predict_proba(scaled), dtype=np.float64)
+        values = np.asarray(self._model.decision_function(scaled), dtype=np.float64)
+        if values.ndim == 1:  # two classes
+            values = np.stack([-values, values], axis=1)
+        weights = np.exp(values - values.max(axis=1, keepdims=True))
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+    def _decide(self, probabilities: NDArray[np.float64]) -> Identity:
+        nearest = _top(probabilities, MAX_CANDIDATES)
+        best = nearest[0]
+        probability = float(min(max(probabilities[best], 0.0), 1.0))
+        margin = float(probabilities[best] - probabilities[nearest[1]]) if len(nearest) > 1 else 0.0
+        if self._threshold is not None and probability >= self._threshold:
+            decision = Decision.KNOWN
+        else:
+            decision = Decision.UNCERTAIN if probability >= self._review else Decision.UNKNOWN
+        shown = [] if decision is Decision.UNKNOWN else nearest
+        return Identity(
+            student_id=self._classes[best] if decision is Decision.KNOWN else None,
+            decision=decision,
+            probability=probability,
+            score=probability,
+            similarity=probability,
+            margin=margin,
+            candidates=tuple(Candidate(self._classes[i], float(probabilities[i])) for i in shown),
+        )
+
+
+def _top(values: NDArray[Any], count: int) -> list[int]:
+    """Indices of the ``count`` largest values, largest first."""
+    count = min(count, len(values))
+    chosen = np.argpartition(-values, count - 1)[:count]
+    return [int(i) for i in chosen[np.argsort(-values[chosen], kind="stable")]]
+
+
+def sigmoid(value: float) -> float:
+    """1 / (1 + exp(-value)) without overflow."""
+    return float(0.5 * (1.0 + np.tanh(0.5 * value)))

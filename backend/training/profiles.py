@@ -1,0 +1,107 @@
+"""What is known of each embedder before a class is seen: how strangers score against a student's gallery.
+
+Users have photos of their students and none of strangers, so the rate of strangers accepted cannot be counted; it
+has to be known. Measured on lfw-dev: the accept score of a random stranger against one random student with K
+photos exceeds t with probability p_K(t), and against N students with 1 - (1 - p_K(t))^N, as if the students were
+independent (N from 1 to 70, rates from 50 % to 0.1 %: thresholds agree within 0.012). One curve for each
+K therefore holds every class size. It is stored as t over the normal quantile z of 1 - p, in which it is nearly
+straight, so that it can be carried beyond the measured range for very large classes.
+
+``embedder_profiles.json`` beside this module is that table, written by ``benchmarks/embedder_profile.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from errors import TrainingError
+from recognizer.scoring import ScoringParameters
+from recognizer.types import FloatArray
+
+PROFILE_FILE = Path(__file__).with_name("embedder_profiles.json")
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderProfile:
+    """scoring: the accept score's constants for this embedder. z: (m,) ascending normal quantiles. photos: (k,)
+    ascending numbers of photos per student. thresholds: (k, m), the score that a stranger passes against one student
+    with probability 1 - Phi(z). class_spread: standard deviation of ``class_level`` between random classes of
+    20 students. origin: what it was measured on, for the record."""
+
+    embedder_id: str
+    scoring: ScoringParameters
+    z: tuple[float, ...]
+    photos: tuple[int, ...]
+    thresholds: tuple[tuple[float, ...], ...]
+    class_spread: float
+    origin: Mapping[str, Any]
+
+    def threshold(self, fpir: float, students: int, photos: float) -> float:
+        """The accept score above which a share ``fpir`` (0..1) of strangers lies in a class of ``students``."""
+        per_student = -np.expm1(np.log1p(-fpir) / students)
+        return self._score_at(float(-ndtri(per_student)), photos)
+
+    def stranger_rate(self, score: float, students: int, photos: float) -> float:
+        """The share of strangers whose best score exceeds ``score``: the inverse of ``threshold``."""
+        curve = np.array([self._score_at(z, photos) for z in self.z])
+        per_student = ndtr(-_line(score, curve, np.array(self.z)))
+        return float(-np.expm1(students * np.log1p(-min(per_student, 1 - 1e-12))))
+
+    def pair_quantile(self, upper_share: float, photos: float) -> float:
+        """The score that a stranger passes against one student with probability ``upper_share``."""
+        return self._score_at(float(-ndtri(upper_share)), photos)
+
+    def _score_at(self, z: float, photos: float) -> float:
+        at_photos = [_line(z, np.array(self.z), np.array(row)) for row in self.thresholds]
+        return float(np.interp(np.log(photos), np.log(self.photos), at_photos))
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "origin": dict(self.origin)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> EmbedderProfile:
+        return cls(
+            embedder_id=data["embedder_id"],
+            scoring=ScoringParameters(**data["scoring"]),
+            z=tuple(data["z"]),
+            photos=tuple(data["photos"]),
+            thresholds=tuple(tuple(row) for row in data["thresholds"]),
+            class_spread=data["class_spread"],
+            origin=data["origin"],
+        )
+
+
+def _line(x: float, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> float:
+    """Linear interpolation that goes on with the last slope beyond either end."""
+    i = int(np.clip(np.searchsorted(xs, x) - 1, 0, len(xs) - 2))
+    return float(ys[i] + (x - xs[i]) * (ys[i + 1] - ys[i]) / (xs[i + 1] - xs[i]))
+
+
+@cache
+def load_profile(embedder_id: str) -> EmbedderProfile:
+    """The committed profile of an embedder; raises TrainingError when it has none."""
+    profiles = json.loads(PROFILE_FILE.read_text(encoding="utf-8"))
+    if embedder_id not in profiles:
+        raise TrainingError(f"no stranger table for the embedder {embedder_id!r} in {PROFILE_FILE.name}")
+    return EmbedderProfile.from_dict(profiles[embedder_id])
+
+
+# How the class's own scores are summarised for comparison with the profile: the score that a tenth of all
+# (photo, other student) pairs exceed. A tenth is high enough to speak of look-alikes in general and low enough
+# that one pair of twins cannot move it.
+CLASS_LEVEL_SHARE = 0.1
+
+
+def class_level(scores: FloatArray, labels: NDArray[np.integer[Any]]) -> float:
+    """The upper-tenth quantile of the scores (n, N) of every photo against every *other* student's gallery."""
+    others = labels[:, None] != np.arange(scores.shape[1])[None, :]
+    return float(np.quantile(scores[others], 1 - CLASS_LEVEL_SHARE))
