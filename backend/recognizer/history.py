@@ -272,7 +272,7 @@ def _modified_at(path: Path) -> str:
 
 def _check_name(name: str) -> None:
     reserved = (MODEL_FILE, MANIFEST_FILE, LOCK_FILE, HISTORY_FOLDER)
-    if name in reserved or name.startswith(".") or Path(name).name != name or "\\" in name or ":" in name:
+    if not name or name in reserved or name.startswith(".") or Path(name).name != name or "\\" in name or ":" in name:
         raise ValueError(f"{name!r} cannot be the name of a file that goes with a model")
 
 

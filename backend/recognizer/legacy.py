@@ -176,8 +176,10 @@ def read_labels(path: Path) -> NDArray[np.str_]:
         version = np.lib.format.read_magic(stream)
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read_header(stream)
-    except (OSError, ValueError) as error:
-        raise ModelFormatError(f"{path.name} cannot be read: {error}") from error
+    except ModelFormatError:
+        raise
+    except Exception as error:  # a damaged header is parsed as Python text and fails in as many ways
+        raise ModelFormatError(f"{path.name} is damaged or cannot be read: {error}") from error
     content = stream.read()
     if dtype.hasobject:
         return _label_array(restricted_loads(content))
