@@ -1,0 +1,246 @@
+"""Where the embedding networks' weights come from: a file the user names, the cache, a download, or a package."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import filelock
+
+from errors import ConfigurationError, WeightsError
+from recognizer.download import Progress, RemoteFile, fetch, file_sha256
+from recognizer.durable_files import write_atomically
+
+logger = logging.getLogger(__name__)
+
+EmbedderChoice = Literal["auto", "facenet", "dlib"]
+Announce = Callable[[str], None]
+
+# facenet-pytorch's InceptionResnetV1 trained on VGGFace2 (20180402-114759 of davidsandberg/facenet), as the
+# release v2.2.9 of timesler/facenet-pytorch carries it. The hash is the one that projects using it pin.
+OFFICIAL_FACENET = RemoteFile(
+    url="https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/20180402-114759-vggface2.pt",
+    size=111_898_327,
+    sha256="281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
+)
+
+FACENET_SETTING = "SMARTATTENDANCE_FACENET_WEIGHTS"
+
+DLIB_PACKAGE = "face_recognition_models"
+DLIB_FILE = "dlib_face_recognition_resnet_model_v1.dat"
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """embedder_id: ``facenet`` or ``dlib``. sha256: of the file, lower-case hex. origin: in words."""
+
+    embedder_id: str
+    path: Path
+    sha256: str
+    origin: str
+
+
+def default_cache_dir() -> Path:
+    """The folder for what can be fetched or computed again, where this user's system keeps such things."""
+    home = Path.home()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = home / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+        if not base.is_absolute():  # the XDG specification: a relative path is to be ignored
+            base = home / ".cache"
+    return base / "smartattendance"
+
+
+def resolve_weights(
+    choice: EmbedderChoice,
+    *,
+    facenet_file: Path | None,
+    cache_dir: Path,
+    allow_download: bool,
+    progress: Progress | None,
+    announce: Announce,
+) -> WeightsFile:
+    """The weights of the embedder that ``choice`` asks for.
+
+    facenet: ``facenet_file`` if the user named one, else the official file in ``cache_dir``, which is downloaded
+    if it is not there and ``allow_download`` holds. dlib: the file in the package face_recognition_models.
+    auto: FaceNet where its weights are or can be had, else dlib. announce: takes lines for the user; progress:
+    takes bytes done and bytes in all during a download. Raises WeightsError saying what to do, and
+    ConfigurationError for another choice.
+    """
+    if choice == "dlib":
+        return _dlib()
+    if choice == "facenet":
+        return _facenet(facenet_file, cache_dir, allow_download, progress, announce)
+    if choice != "auto":
+        raise ConfigurationError(f"the embedder must be auto, facenet or dlib, got {choice!r}")
+    if facenet_file is not None:
+        # Somebody who names a file wants that network; a typing error must not end in another one.
+        return _facenet(facenet_file, cache_dir, allow_download, progress, announce)
+    try:
+        weights = _facenet(None, cache_dir, allow_download, progress, announce)
+    except _NoFaceNetError as error:
+        return _dlib_instead(error, cache_dir, announce)
+    announce(f"Faces are compared with FaceNet ({weights.origin}).")
+    return weights
+
+
+class _NoFaceNetError(WeightsError):
+    """The official weights are neither in the cache nor to be had. reason: a clause without full stop."""
+
+    def __init__(self, reason: str, cache_dir: Path) -> None:
+        official = OFFICIAL_FACENET
+        super().__init__(
+            f"FaceNet's weights are not available: {reason}. Either set {FACENET_SETTING} (or --weights) to a FaceNet "
+            f"weights file, or fetch {official.url} ({official.size:,} bytes, SHA-256 {official.sha256}) on any "
+            f"machine and put it into {cache_dir} as {official.name}."
+        )
+        self.reason = reason
+
+
+def _dlib_instead(error: _NoFaceNetError, cache_dir: Path, announce: Announce) -> WeightsFile:
+    try:
+        weights = _dlib()
+    except WeightsError as second:
+        raise WeightsError(f"{error} The other embedder is not available either: {second}") from error
+    line = (
+        f"Faces are compared with dlib's network, because FaceNet's weights are not available: {error.reason}. "
+        f"FaceNet makes fewer mistakes; to use it, set {FACENET_SETTING} to its weights file or put "
+        f"{OFFICIAL_FACENET.name} into {cache_dir} (from {OFFICIAL_FACENET.url})."
+    )
+    announce(line)
+    logger.warning(line)
+    return weights
+
+
+def _facenet(
+    named: Path | None, cache_dir: Path, allow_download: bool, progress: Progress | None, announce: Announce
+) -> WeightsFile:
+    if named is not None:
+        return WeightsFile("facenet", named, _hash_of_named(named), f"the file {named}")
+    path = cache_dir / OFFICIAL_FACENET.name
+    problem = _problem_with(path)
+    if problem is not None:
+        if not allow_download:
+            raise _NoFaceNetError(f"{problem}, and downloads are switched off", cache_dir)
+        try:
+            _download(path, progress, announce)
+        except WeightsError as error:
+            raise _NoFaceNetError(str(error), cache_dir) from error
+    return WeightsFile("facenet", path, OFFICIAL_FACENET.sha256, f"the official weights in {path}")
+
+
+def _hash_of_named(path: Path) -> str:
+    named_by = (
+        f"It was named by {FACENET_SETTING} or --weights; correct that setting, or remove it to use the official file."
+    )
+    if not path.exists():
+        raise WeightsError(f"The FaceNet weights file {path} does not exist. {named_by}")
+    if not path.is_file():
+        raise WeightsError(f"{path} is not a file. {named_by}")
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        raise WeightsError(f"The FaceNet weights file {path} cannot be read: {error.strerror}. {named_by}") from error
+
+
+def _problem_with(path: Path) -> str | None:
+    """Why ``path`` is not the official file, or None when it is. Hashing 112 MB is saved by remembering it."""
+    try:
+        stat = path.stat()
+        if stat.st_size != OFFICIAL_FACENET.size:
+            return f"{path} has {stat.st_size:,} bytes instead of {OFFICIAL_FACENET.size:,}"
+        seen = {"sha256": OFFICIAL_FACENET.sha256, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+        if _remembered(path) == seen:
+            return None
+        if file_sha256(path) != OFFICIAL_FACENET.sha256:
+            return f"{path} is damaged or another file (its SHA-256 is not the official one)"
+    except FileNotFoundError:
+        return f"{path} does not exist"
+    except OSError as error:
+        return f"{path} cannot be read ({error.strerror})"
+    _remember(path, seen)
+    return None
+
+
+def _note_of(path: Path) -> Path:
+    return path.with_name(path.name + ".verified")
+
+
+def _remembered(path: Path) -> object:
+    try:
+        return json.loads(_note_of(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _remember(path: Path, seen: dict[str, object]) -> None:
+    try:
+        write_atomically(_note_of(path), json.dumps(seen).encode())
+    except OSError as error:  # a cache that cannot be written is hashed at every start, no more
+        logger.debug("cannot note that %s was verified: %s", path, error)
+
+
+def _download(path: Path, progress: Progress | None, announce: Announce) -> None:
+    """Fetch the official file to ``path``, unless another process has done so by the time it is our turn."""
+    official = OFFICIAL_FACENET
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(path.with_name(path.name + ".lock"))
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            announce("Another process is downloading FaceNet's weights; waiting for it.")
+            lock.acquire()  # its holder gives up by itself when the transfer stalls, and the lock dies with it
+    except OSError as error:
+        raise WeightsError(f"the cache folder {path.parent} cannot be written ({error.strerror})") from error
+    try:
+        if _problem_with(path) is None:
+            return
+        announce(f"Downloading FaceNet's weights, once: {official.size / 1e6:.0f} MB from {official.url} to {path}")
+        fetch(official, path, progress)
+        problem = _problem_with(path)  # also notes that the file was verified
+        if problem is not None:
+            raise WeightsError(problem)
+    finally:
+        lock.release()
+
+
+def _dlib() -> WeightsFile:
+    # Importing the package would fail where pkg_resources is gone (setuptools 81 and later); the file is enough.
+    spec = importlib.util.find_spec(DLIB_PACKAGE)
+    folders = [Path(folder) for folder in spec.submodule_search_locations or ()] if spec else []
+    path = next((file for folder in folders if (file := folder / "models" / DLIB_FILE).is_file()), None)
+    if path is None:
+        raise WeightsError(
+            f"The weights of dlib's network are not installed. Install them with: {_pip()} install {DLIB_PACKAGE}"
+        )
+    try:
+        return WeightsFile("dlib", path, file_sha256(path), f"the package {DLIB_PACKAGE} {_dlib_version()}".rstrip())
+    except OSError as error:
+        raise WeightsError(
+            f"{path} cannot be read ({error.strerror}). Install it again with: "
+            f"{_pip()} install --force-reinstall {DLIB_PACKAGE}"
+        ) from error
+
+
+def _dlib_version() -> str:
+    try:
+        return importlib.metadata.version(DLIB_PACKAGE)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _pip() -> str:
+    return f"{Path(sys.executable).name or 'python'} -m pip"

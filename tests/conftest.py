@@ -1,0 +1,139 @@
+"""What all tests share: no test reaches the network, and real networks are built once."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recognizer.assembly import build_detector, build_embedder
+from recognizer.detector import DetectorConfig, FaceDetector
+from recognizer.embeddings import FaceEmbedder
+from recognizer.weights import WeightsFile, resolve_weights
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+TEST_DATA_VARIABLE = "SMARTATTENDANCE_TEST_DATA"
+
+
+def _is_here(host: Any) -> bool:
+    """Whether an address names this machine; None and "" are what a server binds to."""
+    if isinstance(host, bytes):
+        host = host.decode("ascii", "replace")
+    if host is None or host in ("", "localhost"):
+        return True
+    try:
+        address = ip_address(str(host).split("%")[0])
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def _refuse(host: Any) -> None:
+    # an OSError would be taken for an ordinary network failure and handled; this one nobody expects
+    pytest.fail(f"a test tried to reach {host!r}: tests may reach this machine only", pytrace=True)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Iterator[None]:
+    """Name lookups and connections beyond the loopback interface fail the test."""
+    patch = pytest.MonkeyPatch()
+    connect, connect_ex, getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def check(sock: socket.socket, address: Any) -> None:
+        if sock.family in (socket.AF_INET, socket.AF_INET6) and not _is_here(address[0]):
+            _refuse(address[0])
+
+    def guarded_connect(sock: socket.socket, address: Any) -> None:
+        check(sock, address)
+        connect(sock, address)
+
+    def guarded_connect_ex(sock: socket.socket, address: Any) -> int:
+        check(sock, address)
+        return connect_ex(sock, address)
+
+    def guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if not _is_here(host):
+            _refuse(host)
+        return getaddrinfo(host, *args, **kwargs)
+
+    patch.setattr(socket.socket, "connect", guarded_connect)
+    patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+    patch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
+    # a proxy would answer for the loopback address too
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        patch.delenv(name, raising=False)
+        patch.delenv(name.upper(), raising=False)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Linux and Windows, what forgets to say where its cache is does not find the user's, nor leaves anything there."""
+    folder = str(tmp_path_factory.getbasetemp() / "user-cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", folder)
+    monkeypatch.setenv("LOCALAPPDATA", folder)
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder with photos and FaceNet weights, which the repository does not carry."""
+    named = os.environ.get(TEST_DATA_VARIABLE)
+    folder = Path(named) if named else REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(
+            f"no test data at {folder}; set {TEST_DATA_VARIABLE} to the folder with weights/, faces/ and frames/"
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def facenet_file(test_data: Path) -> Path:
+    path = test_data / "weights" / "facenet-vggface2-folded.pt"
+    if not path.is_file():
+        pytest.skip(f"no FaceNet weights at {path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def facenet_weights(facenet_file: Path, tmp_path_factory: pytest.TempPathFactory) -> WeightsFile:
+    return resolve_weights(
+        "facenet",
+        facenet_file=facenet_file,
+        cache_dir=tmp_path_factory.mktemp("weights"),
+        allow_download=False,
+        progress=None,
+        announce=lambda line: None,
+    )
+
+
+@pytest.fixture(scope="session")
+def dlib_weights(tmp_path_factory: pytest.TempPathFactory) -> WeightsFile:
+    return resolve_weights(
+        "dlib",
+        facenet_file=None,
+        cache_dir=tmp_path_factory.mktemp("weights"),
+        allow_download=False,
+        progress=None,
+        announce=lambda line: None,
+    )
+
+
+@pytest.fixture(scope="session")
+def facenet_embedder(facenet_weights: WeightsFile) -> FaceEmbedder:
+    return build_embedder(facenet_weights, "cpu")
+
+
+@pytest.fixture(scope="session")
+def dlib_embedder(dlib_weights: WeightsFile) -> FaceEmbedder:
+    return build_embedder(dlib_weights, "cpu")
+
+
+@pytest.fixture(scope="session")
+def detector() -> FaceDetector:
+    return build_detector(DetectorConfig(), "cpu")
