@@ -62,9 +62,7 @@ class FaceDetector:
                 results[index] = self._faces(*detections)
         return results
 
-    def _faces(
-        self, boxes: FloatArray, landmarks: FloatArray, probabilities: FloatArray
-    ) -> tuple[DetectedFace, ...]:
+    def _faces(self, boxes: FloatArray, landmarks: FloatArray, probabilities: FloatArray) -> tuple[DetectedFace, ...]:
         faces = [
             DetectedFace(BoundingBox(*map(float, box)), points, float(min(max(probability, 0.0), 1.0)))
             for box, points, probability in zip(boxes, landmarks, probabilities, strict=True)

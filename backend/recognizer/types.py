@@ -5,9 +5,10 @@ Coordinates are pixels of the decoded, upright image: x to the right, y down, or
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,9 +86,7 @@ class DetectedFace:
 
     def __post_init__(self) -> None:
         if self.landmarks.shape != (5, 2) or self.landmarks.dtype != np.float32:
-            raise ValueError(
-                f"expected landmarks (5, 2) float32, got {self.landmarks.shape} {self.landmarks.dtype}"
-            )
+            raise ValueError(f"expected landmarks (5, 2) float32, got {self.landmarks.shape} {self.landmarks.dtype}")
         if not 0.0 <= self.probability <= 1.0:
             raise ValueError(f"expected a probability in 0..1, got {self.probability}")
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional
 
 from errors import WeightsError
 
@@ -36,12 +36,12 @@ class DlibResNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         convolutions = iter(self.convolutions)
-        x = F.max_pool2d(F.relu(next(convolutions)(x)), 3, 2)
+        x = functional.max_pool2d(functional.relu(next(convolutions)(x)), 3, 2)
         for first in convolutions:
-            y = next(convolutions)(F.relu(first(x)))
+            y = next(convolutions)(functional.relu(first(x)))
             if first.stride == (2, 2):
-                x = F.avg_pool2d(x, 2, 2)
-            x = F.relu(_add_padded(y, x))
+                x = functional.avg_pool2d(x, 2, 2)
+            x = functional.relu(_add_padded(y, x))
         return x.mean(dim=(2, 3)) @ self.fc
 
 
@@ -54,7 +54,7 @@ def _add_padded(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 def _grow(x: torch.Tensor, channels: int, rows: int, columns: int) -> torch.Tensor:
-    return F.pad(x, (0, columns - x.shape[3], 0, rows - x.shape[2], 0, channels - x.shape[1]))
+    return functional.pad(x, (0, columns - x.shape[3], 0, rows - x.shape[2], 0, channels - x.shape[1]))
 
 
 @dataclass

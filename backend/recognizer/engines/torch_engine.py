@@ -92,7 +92,7 @@ class _TorchEmbedder:
         self.dimension = dimension
         self._device = choose_device(device)
         # channels-last is the layout oneDNN and cuDNN convolve fastest in (measured here: 1.2 times)
-        self._network = network.eval().to(self._device, memory_format=torch.channels_last)
+        self._network = network.eval().to(self._device).to(memory_format=torch.channels_last)
         for parameter in self._network.parameters():
             parameter.requires_grad_(False)
         self._mean = torch.tensor(mean, device=self._device).view(1, 3, 1, 1)
