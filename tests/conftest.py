@@ -74,7 +74,7 @@ def no_network() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On Linux and Windows, what forgets to say where its cache is does not find the user's, nor leaves anything there."""
+    """On Linux and Windows, what does not say where its cache is neither finds the user's nor adds to it."""
     folder = str(tmp_path_factory.getbasetemp() / "user-cache")
     monkeypatch.setenv("XDG_CACHE_HOME", folder)
     monkeypatch.setenv("LOCALAPPDATA", folder)

@@ -27,7 +27,7 @@ ATTEMPTS = 5
 # Someone without a network should not wait long for the answer that there is none.
 ATTEMPTS_TO_CONNECT = 2
 PAUSE_SECONDS = 1.0  # before the second attempt, doubled before each further one
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 14  # small: of a chunk that breaks off, requests gives nothing
 
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
