@@ -1,0 +1,250 @@
+"""From image files to embeddings: read, find the face, cut, embed, remember; in batches and within bounded memory."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from errors import InvalidImageError, TrainingError
+from recognizer.detector import FaceDetector
+from recognizer.embeddings import FaceEmbedder
+from recognizer.images import ImageLimits, read_image
+from recognizer.types import FloatArray, RGBImage
+from training.cache import CachedFace, EmbeddingCache
+from training.duplicates import THUMBNAIL_SIZE, groups_by_student, near_duplicates_across
+from training.faces import FACE_SEARCH, TrainingFaceFinder
+from training.mislabels import Suspect, find_suspects
+from training.samples import DEFAULT_LIMITS, DatasetIssue, IssueKind, Sample, students_with_enough
+
+__all__ = ["PreparedDataset", "detector_key", "find_suspects", "leave_out_small", "prepare", "quality_issues"]
+
+# Images that go through the networks together. Larger batches gain nothing on a CPU; 24 images of LONGEST_SIDE, twice
+# (one batch waits decoded while the other is in the networks), are 150 MB.
+BATCH_SIZE = 24
+LONGEST_SIDE = 1024  # pixels; larger photos are shrunk before detection. A fifth of it is still more than a crop needs.
+
+Progress = Callable[[int, int, int], None]
+"""Called with (images done, images in all, of these found in the cache)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedDataset:
+    """What training works on; row i of every array belongs to ``samples[i]``.
+
+    embeddings: (n, d) float32, L2 norm 1. labels: (n,) student ids. how: (n,) where each face came from - ``detected``,
+    ``padded`` (found after adding a border) or ``whole`` (none found, the whole image was taken). thumbnails:
+    (n, 32, 32) uint8, grey. issues: what was found wrong on the way. cached_count: rows that came from the cache.
+    """
+
+    samples: tuple[Sample, ...]
+    embeddings: FloatArray
+    labels: NDArray[np.str_]
+    how: NDArray[np.str_]
+    thumbnails: NDArray[np.uint8]
+    issues: tuple[DatasetIssue, ...]
+    cached_count: int
+
+    def __post_init__(self) -> None:
+        count = len(self.samples)
+        lengths = {len(self.embeddings), len(self.labels), len(self.how), len(self.thumbnails)}
+        if lengths != {count} or self.embeddings.ndim != 2:
+            raise ValueError(f"expected {count} rows everywhere, got {sorted(lengths)}, {self.embeddings.shape}")
+
+    @property
+    def ways(self) -> dict[str, int]:
+        """How many faces went which way: detected, padded, whole."""
+        return {way: int((self.how == way).sum()) for way in ("detected", "padded", "whole")}
+
+
+def prepare(
+    samples: Sequence[Sample],
+    make_detector: Callable[[int], FaceDetector],
+    embedder: FaceEmbedder,
+    cache: EmbeddingCache | None = None,
+    progress: Progress | None = None,
+    limits: ImageLimits = DEFAULT_LIMITS,
+) -> PreparedDataset:
+    """One embedding for each of ``samples`` that can be read, in their order.
+
+    ``make_detector``: builds a detector for a smallest face in pixels; called a few times, for images of different
+    sizes. ``cache``: must have been opened with ``detector_key`` of such a detector; every batch is kept as soon as it
+    is embedded, so an interrupted run loses no more than one batch. Images that cannot be read become issues. Raises
+    TrainingError when none can be.
+    """
+    cached = cache.get_many([sample.sha256 for sample in samples]) if cache else {}
+    known = {sample.sha256: cached[sample.sha256] for sample in samples if sample.sha256 in cached}
+    missing = [sample for sample in samples if sample.sha256 not in known]
+    cached_count = done = len(samples) - len(missing)
+    issues: list[DatasetIssue] = []
+    if progress:
+        progress(done, len(samples), cached_count)
+    finder = TrainingFaceFinder(make_detector)
+    for batch in _decoded_batches(missing, limits):
+        issues += [item for _, item in batch if isinstance(item, DatasetIssue)]
+        readable = [(sample, image) for sample, image in batch if not isinstance(image, DatasetIssue)]
+        fresh = _embed(readable, finder, embedder)
+        known |= fresh
+        if cache and fresh:
+            cache.put_many(fresh)
+        done += len(batch)
+        if progress:
+            progress(done, len(samples), cached_count)
+    kept = [sample for sample in samples if sample.sha256 in known]
+    if not kept:
+        raise TrainingError(f"none of the {len(samples)} images could be read; the issues name the reason for each")
+    return _assemble(kept, [known[sample.sha256] for sample in kept], issues, cached_count)
+
+
+def detector_key(detector: FaceDetector) -> str:
+    """What of ``detector`` and of this module decides which face is found, as text for ``EmbeddingCache``. The
+    detector's smallest face does not: it follows each image's size."""
+    config = detector.config
+    parts = [detector.id, config.thresholds, config.scale_factor, config.min_probability, LONGEST_SIDE, FACE_SEARCH]
+    return json.dumps(parts, sort_keys=True)
+
+
+def leave_out_small(prepared: PreparedDataset, min_images: int, *, where: Path | None = None) -> PreparedDataset:
+    """``prepared`` without the students who have fewer than ``min_images`` images that could be read, each of them an
+    issue. Raises DatasetError (naming ``where``) when fewer than two students remain."""
+    kept, issues = students_with_enough(prepared.samples, prepared.issues, min_images, where=where)
+    rows = np.array([sample.student_id in kept for sample in prepared.samples], dtype=bool)
+    return replace(
+        prepared,
+        samples=tuple(sample for sample in prepared.samples if sample.student_id in kept),
+        embeddings=prepared.embeddings[rows],
+        labels=prepared.labels[rows],
+        how=prepared.how[rows],
+        thumbnails=prepared.thumbnails[rows],
+        issues=prepared.issues + issues,
+    )
+
+
+def quality_issues(prepared: PreparedDataset) -> tuple[DatasetIssue, ...]:
+    """Near duplicates and probable mislabels among the prepared images. They are used: a person decides."""
+    return (*_near_duplicate_issues(prepared), *_mislabel_issues(prepared))
+
+
+def _near_duplicate_issues(prepared: PreparedDataset) -> Iterator[DatasetIssue]:
+    first_of: dict[int, Sample] = {}
+    groups = groups_by_student(prepared.thumbnails, prepared.labels)
+    for group, sample in zip(groups.tolist(), prepared.samples, strict=True):
+        first = first_of.setdefault(group, sample)
+        if first is not sample:
+            message = f"{_name(sample)} is nearly the same picture as {_name(first)}; both are used, and kept together."
+            yield DatasetIssue(IssueKind.NEAR_DUPLICATE, message, sample.path, sample.student_id)
+
+
+def _mislabel_issues(prepared: PreparedDataset) -> Iterator[DatasetIssue]:
+    reasons: dict[int, list[str]] = {}
+    suspects = {suspect.index: suspect for suspect in find_suspects(prepared.embeddings, prepared.labels)}
+    for index, suspect in suspects.items():
+        reasons.setdefault(index, []).append(_reason(suspect))
+    for one, other in near_duplicates_across(prepared.thumbnails, prepared.labels):
+        # where the faces tell which of the two is out of place only that one is named
+        doubted = [index for index in (one, other) if index in suspects] or [one, other]
+        for index in doubted:
+            twin = prepared.samples[other if index == one else one]
+            reasons.setdefault(index, []).append(f"it is nearly the same picture as {_name(twin)}")
+    for index, why in sorted(reasons.items()):
+        sample = prepared.samples[index]
+        message = (
+            f"{_name(sample)} may not show {sample.student_id}: {'; '.join(why)}. Look at it and move or delete it."
+        )
+        yield DatasetIssue(IssueKind.PROBABLE_MISLABEL, message, sample.path, sample.student_id)
+
+
+def _reason(suspect: Suspect) -> str:
+    if suspect.fits_other:
+        return (
+            f"the face is more like {suspect.best_other} (similarity {suspect.other_similarity:.2f}) "
+            f"than like the rest of the folder ({suspect.own_similarity:.2f})"
+        )
+    return f"the face is unlike the rest of the folder (similarity {suspect.own_similarity:.2f})"
+
+
+def _name(sample: Sample) -> str:
+    return f"{sample.student_id}/{sample.path.name}"
+
+
+def _decoded_batches(
+    samples: Sequence[Sample], limits: ImageLimits
+) -> Iterator[list[tuple[Sample, RGBImage | DatasetIssue]]]:
+    """The images in batches; while the caller works on one the next is decoded in another thread."""
+    ahead: deque[Future[list[tuple[Sample, RGBImage | DatasetIssue]]]] = deque()
+    starts = iter(range(0, len(samples), BATCH_SIZE))
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode") as pool:
+        try:
+            while True:
+                start = next(starts, None)
+                if start is not None:
+                    ahead.append(pool.submit(_decode_batch, samples[start : start + BATCH_SIZE], limits))
+                if not ahead:
+                    return
+                # the first time round only submit, so that there is always one batch ahead
+                if len(ahead) > 1 or start is None:
+                    yield ahead.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _decode_batch(samples: Sequence[Sample], limits: ImageLimits) -> list[tuple[Sample, RGBImage | DatasetIssue]]:
+    return [(sample, _decode(sample, limits)) for sample in samples]
+
+
+def _decode(sample: Sample, limits: ImageLimits) -> RGBImage | DatasetIssue:
+    try:
+        return _shrunk(read_image(sample.path, limits))
+    except InvalidImageError as error:
+        message = f"{_name(sample)} is not used: {error}."
+        return DatasetIssue(IssueKind.UNREADABLE, message, sample.path, sample.student_id)
+
+
+def _shrunk(image: RGBImage) -> RGBImage:
+    height, width = image.shape[:2]
+    longest = max(height, width)
+    if longest <= LONGEST_SIDE:
+        return image
+    size = max(1, round(width * LONGEST_SIDE / longest)), max(1, round(height * LONGEST_SIDE / longest))
+    return np.array(Image.fromarray(image).resize(size, Image.Resampling.BOX), dtype=np.uint8)
+
+
+def _thumbnail(image: RGBImage) -> NDArray[np.uint8]:
+    size = (THUMBNAIL_SIZE, THUMBNAIL_SIZE)
+    return np.array(Image.fromarray(image).convert("L").resize(size, Image.Resampling.BOX), dtype=np.uint8)
+
+
+def _embed(
+    images: Sequence[tuple[Sample, RGBImage]], finder: TrainingFaceFinder, embedder: FaceEmbedder
+) -> dict[str, CachedFace]:
+    """The faces of one batch by file hash; one pass through the embedding network."""
+    if not images:
+        return {}
+    found = finder.find([image for _, image in images])
+    crops = np.concatenate([embedder.cut(image, [match.face]) for (_, image), match in zip(images, found, strict=True)])
+    embeddings = embedder.embed_crops(crops)
+    return {
+        sample.sha256: CachedFace(embedding, _thumbnail(image), match.how, match.face.probability)
+        for (sample, image), match, embedding in zip(images, found, embeddings, strict=True)
+    }
+
+
+def _assemble(
+    samples: Sequence[Sample], faces: Sequence[CachedFace], issues: Sequence[DatasetIssue], cached_count: int
+) -> PreparedDataset:
+    return PreparedDataset(
+        samples=tuple(samples),
+        embeddings=np.stack([face.embedding for face in faces]),
+        labels=np.array([sample.student_id for sample in samples], dtype=np.str_),
+        how=np.array([face.how for face in faces], dtype=np.str_),
+        thumbnails=np.stack([face.thumbnail for face in faces]),
+        issues=tuple(issues),
+        cached_count=cached_count,
+    )
