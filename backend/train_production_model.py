@@ -1,0 +1,203 @@
+"""Train the model on the students' photos, measure it, and put it in use.
+
+python train_production_model.py
+python train_production_model.py --classifier logistic --threshold-percentile 98 --unknown ../strangers
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from config import Settings
+from errors import ConfigurationError, SmartAttendanceError
+from recognizer.assembly import limit_threads
+from recognizer.detector import DetectorConfig
+from recognizer.durable_files import write_atomically
+from recognizer.images import ImageLimits
+from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
+from training.production import TrainingJob, TrainingResult, run_training
+from training.progress import ProgressBar
+from training.trainer import TrainingConfig
+
+FINE, UNUSABLE, INTERRUPTED = 0, 2, 130
+LOG_FILE = "training.log"
+
+EPILOG = f"""
+The threshold is the stricter of two limits. --threshold-percentile P accepts P percent of the students' held-out photos:
+too many students Unknown - raise it to 98; strangers named - lower it to 90. --max-fpir F lets at most a share F of
+strangers be named. The summary says which of the two bound.
+
+exit status: {FINE} trained and in use; {UNUSABLE} wrong usage, or nothing that can be trained on; {INTERRUPTED} interrupted.
+Whenever it is not {FINE} the model that was in use before is still in use.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with ``argv`` (default: the process's) and return its exit status."""
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as request:  # argparse has said why
+        return int(request.code or 0)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a console without a name's letters must not stop the training
+    try:
+        return _run(arguments, Settings.from_env())
+    except SmartAttendanceError as error:
+        logging.getLogger(__name__).error("%s", error)
+        print(f"error: {error}", file=sys.stderr)
+        return UNUSABLE
+    except KeyboardInterrupt:
+        print(
+            "Interrupted. The model that was in use is unchanged; what was embedded so far is remembered.",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    defaults = TrainingConfig()
+    parser = argparse.ArgumentParser(
+        prog="train_production_model.py",
+        description="Train the model on the students' photos, measure it on photos held back, and put it in use. "
+        "A running server takes the new model up by itself.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--classifier", choices=("svm", "logistic"), default=defaults.classifier,
+                        help="what ranks the students (default: %(default)s)")
+    parser.add_argument("--threshold-percentile", type=float, default=defaults.threshold_percentile, metavar="P",
+                        help="percent of the students' held-out photos to accept, 50 to 100 (default: %(default)g)")
+    parser.add_argument("--max-fpir", type=float, default=defaults.max_fpir, metavar="F",
+                        help="highest share of strangers given a name, between 0 and 1 (default: %(default)g)")
+    parser.add_argument("--dataset", type=Path, metavar="DIR",
+                        help="folder with one folder of photos for each student (default: SMARTATTENDANCE_DATASET_DIR)")
+    parser.add_argument("--unknown", type=Path, metavar="DIR",
+                        help="photos of people who are no students, in one folder or in many: makes the limit on "
+                        "strangers surer")
+    parser.add_argument("--output", type=Path, metavar="DIR",
+                        help="where the model goes (default: SMARTATTENDANCE_MODEL_DIR)")
+    parser.add_argument("--embedder", choices=("auto", "facenet", "dlib"),
+                        help="the network that turns a face into numbers (default: SMARTATTENDANCE_EMBEDDER)")
+    parser.add_argument("--weights", type=Path, metavar="FILE",
+                        help="FaceNet's weights, if not in the usual place (default: SMARTATTENDANCE_FACENET_WEIGHTS)")
+    parser.add_argument("--seed", type=int, default=defaults.seed, help="decides the split (default: %(default)d)")
+    parser.add_argument("--min-images", type=int, default=defaults.min_images, metavar="N",
+                        help="students with fewer usable photos are left out (default: %(default)d)")
+    parser.add_argument("--no-cache", action="store_true",
+                        help="embed every photo anew, and keep no embeddings outside the model")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements as JSON as well")
+    return parser
+
+
+def _run(arguments: argparse.Namespace, settings: Settings) -> int:
+    config = TrainingConfig(
+        classifier=arguments.classifier,
+        threshold_percentile=arguments.threshold_percentile,
+        max_fpir=arguments.max_fpir,
+        min_images=arguments.min_images,
+        seed=arguments.seed,
+    )
+    if arguments.json and not arguments.json.absolute().parent.is_dir():
+        raise ConfigurationError(f"--json cannot write {arguments.json}: name a file in a folder that exists")
+    output = arguments.output or settings.model_dir
+    job = TrainingJob(
+        dataset_dir=arguments.dataset or settings.dataset_dir,
+        output_dir=output,
+        config=config,
+        find_weights=_Weights(arguments, settings),
+        strangers_dir=arguments.unknown,
+        cache_dir=None if arguments.no_cache else settings.cache_dir or default_cache_dir(),
+        detector=DetectorConfig(
+            min_face_size=settings.min_face_size,
+            thresholds=settings.detector_thresholds,
+            min_probability=settings.detector_min_probability,
+        ),
+        limits=ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
+        device=settings.device,
+        signing_key=settings.model_signing_key.encode() if settings.model_signing_key else None,
+    )
+    limit_threads(settings.threads)
+    with _log_into(output):
+        result = run_training(job, ProgressBar, _say)
+    print()
+    print(result.summary)
+    print(f"Model {result.stored.version} is in use: {output / 'face_classifier_v1.pkl'}")
+    if arguments.json:
+        _write_json(arguments.json, result)
+    return FINE
+
+
+@dataclass(frozen=True)
+class _Weights:
+    arguments: argparse.Namespace
+    settings: Settings
+
+    def __call__(self) -> WeightsFile:
+        with ProgressBar("FaceNet weights", unit="B") as progress:
+            return resolve_weights(
+                self.arguments.embedder or self.settings.embedder,
+                facenet_file=self.arguments.weights or self.settings.facenet_weights,
+                cache_dir=self.settings.cache_dir or default_cache_dir(),
+                allow_download=self.settings.allow_download,
+                progress=progress,
+                announce=_say,
+            )
+
+
+class _log_into:  # noqa: N801  (reads as the verb it is)
+    """Everything logged while it is open also goes into the model folder's training.log."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / LOG_FILE
+
+    def __enter__(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._handler: logging.Handler = logging.FileHandler(self._path, encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise ConfigurationError(f"{self._path} cannot be written: {error.strerror or error}") from error
+        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        root = logging.getLogger()
+        self._level = root.level
+        root.setLevel(logging.INFO)
+        root.addHandler(self._handler)
+
+    def __exit__(self, *_: object) -> None:
+        root = logging.getLogger()
+        root.removeHandler(self._handler)
+        root.setLevel(self._level)
+        self._handler.close()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+    logging.getLogger(__name__).info("%s", line)
+
+
+def _write_json(path: Path, result: TrainingResult) -> None:
+    content = {
+        **result.outcome.report.as_dict(),
+        "model_version": result.stored.version,
+        "embedder": result.outcome.artifact.metadata["embedder"]["id"],
+        "threshold": result.outcome.thresholds.accept,
+        "delivered_thresholds": result.outcome.thresholds.as_dict(),
+        "photos": result.photos,
+        "cached": result.cached,
+        "seconds": {stage: round(value, 3) for stage, value in result.seconds.items()},
+    }
+    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
+        write_atomically(path, text.encode("utf-8", "replace"))
+    except OSError as error:
+        raise ConfigurationError(f"--json could not write {path}: {error.strerror or error}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

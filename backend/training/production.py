@@ -1,0 +1,173 @@
+"""A whole training, from the folder of photos to the published model: what the command and the server both run."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from errors import TrainingError
+from recognizer.assembly import build_detector, build_embedder
+from recognizer.detector import DetectorConfig, FaceDetector
+from recognizer.embeddings import FaceEmbedder
+from recognizer.history import StoredVersion, publish
+from recognizer.images import ImageLimits
+from recognizer.types import FloatArray
+from recognizer.weights import WeightsFile
+from training.cache import EmbeddingCache
+from training.dataset import apply_min_images, scan
+from training.duplicates import groups_by_student
+from training.preparation import PreparedDataset, detector_key, leave_out_small, prepare, quality_issues
+from training.profiles import load_profile
+from training.report import build_report_files
+from training.samples import DatasetIssue, Sample, fingerprint
+from training.strangers import scan_strangers
+from training.trainer import TrainingConfig, TrainingData, TrainingOutcome, train
+
+_logger = logging.getLogger(__name__)
+
+ShowProgress = Callable[[str], AbstractContextManager[Callable[..., None]]]
+"""Opens a progress display for a stage named in words; see training.progress.ProgressBar."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """dataset_dir: a folder of photos for each student. output_dir: where the model is published. strangers_dir:
+    photos of people who are no students, or None. cache_dir: where embeddings are remembered, or None for nowhere.
+    find_weights: gives the weights of the embedder; called once, after the photos were looked through."""
+
+    dataset_dir: Path
+    output_dir: Path
+    config: TrainingConfig
+    find_weights: Callable[[], WeightsFile]
+    strangers_dir: Path | None = None
+    cache_dir: Path | None = None
+    detector: DetectorConfig = DetectorConfig()
+    limits: ImageLimits = ImageLimits()
+    device: str = "auto"
+    signing_key: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingResult:
+    """stored: the published version. summary: training_summary.txt. cached: photos whose embeddings were remembered
+    from an earlier run."""
+
+    outcome: TrainingOutcome
+    stored: StoredVersion
+    issues: tuple[DatasetIssue, ...]
+    summary: str
+    seconds: dict[str, float]
+    photos: int
+    cached: int
+
+
+def run_training(job: TrainingJob, show: ShowProgress, say: Callable[[str], None]) -> TrainingResult:
+    """Train and publish. say: takes one line for each stage. Raises SmartAttendanceError; the model that was in use
+    before stays in use whenever this does not return."""
+    _check_output(job.output_dir)
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "scan"):
+        scanned = apply_min_images(scan(job.dataset_dir, job.limits), job.config.min_images)
+        strange = scan_strangers(job.strangers_dir, job.limits) if job.strangers_dir else None
+    say(f"{len(scanned.student_ids)} students with {len(scanned.samples)} photos in {scanned.root}")
+    with _timed(seconds, "networks"):
+        embedder = build_embedder(job.find_weights(), job.device)
+        networks = _Networks(job, embedder)
+    with _timed(seconds, "embed"):
+        with show("Embedding the photos") as progress:
+            prepared = networks.prepare(scanned.samples, progress)
+        prepared = leave_out_small(prepared, job.config.min_images, where=scanned.root)
+        strangers = None
+        if strange:
+            with show("Embedding the strangers") as progress:
+                found = networks.prepare(strange.samples, progress)
+            strangers = _faces(found)
+    with _timed(seconds, "check"):
+        groups = groups_by_student(prepared.thumbnails, prepared.labels)
+        issues = scanned.issues + prepared.issues + quality_issues(prepared) + (strange.issues if strange else ())
+    for issue in issues:
+        _logger.info("%s: %s", issue.kind, issue.message)
+    say(f"Embedded: {len(prepared.samples)} photos, {prepared.cached_count} of them remembered from before")
+    data = TrainingData(prepared.embeddings, prepared.labels, groups, fingerprint(prepared.samples), strangers)
+    with _timed(seconds, "train"):
+        outcome = train(
+            data, job.config, load_profile(embedder.info.id), embedder.info, networks.described(), datetime.now(UTC)
+        )
+    with _timed(seconds, "report"):
+        files = build_report_files(
+            outcome,
+            data,
+            issues=issues,
+            how_counts=prepared.ways,
+            dataset_dir=str(scanned.root),
+            seconds=seconds,
+            strangers_count=0 if strangers is None else len(strangers),
+        )
+    with _timed(seconds, "publish"):
+        stored = publish(job.output_dir, outcome.artifact, files, job.signing_key)
+    networks.forget_others([*prepared.samples, *(strange.samples if strange else ())])
+    return TrainingResult(
+        outcome=outcome,
+        stored=stored,
+        issues=issues,
+        summary=files["training_summary.txt"].decode("utf-8"),
+        seconds=seconds,
+        photos=len(prepared.samples),
+        cached=prepared.cached_count,
+    )
+
+
+class _Networks:
+    """Detector and embedder of one job, with the memory of what they made."""
+
+    def __init__(self, job: TrainingJob, embedder: FaceEmbedder) -> None:
+        self._job, self._embedder = job, embedder
+        self._key = detector_key(self._detector(job.detector.min_face_size))
+        self._cache = EmbeddingCache(job.cache_dir, embedder.info, self._key) if job.cache_dir else None
+
+    def _detector(self, min_face_size: int) -> FaceDetector:
+        return build_detector(replace(self._job.detector, min_face_size=min_face_size), self._job.device)
+
+    def prepare(self, samples: Sequence[Sample], progress: Callable[[int, int, int], None]) -> PreparedDataset:
+        return prepare(samples, self._detector, self._embedder, self._cache, progress, self._job.limits)
+
+    def described(self) -> dict[str, str]:
+        return {"id": FaceDetector.id, "settings": self._key}
+
+    def forget_others(self, samples: Sequence[Sample]) -> None:
+        """Embeddings of photos that are no longer there are personal data without a purpose: they go."""
+        if self._cache is not None and self._cache.usable:
+            self._cache.prune(sample.sha256 for sample in samples)
+
+
+def _faces(prepared: PreparedDataset) -> FloatArray:
+    """Embeddings of the pictures in which a face was found; a landscape is no stranger."""
+    return np.asarray(prepared.embeddings[prepared.how != "whole"], dtype=np.float32)
+
+
+def _check_output(folder: Path) -> None:
+    """Fail before the long work, not after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".write-test"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise TrainingError(
+            f"the model folder {folder} cannot be written: {error.strerror or error}. Correct its permissions, or "
+            "name another one with --output"
+        ) from error
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - start

@@ -1,0 +1,89 @@
+"""lfw-dev for the benchmarks: where it is, its embeddings, and who plays which part.
+
+The folder of test data is ``../shared/data`` beside the repository, or what SMARTATTENDANCE_TEST_DATA names. Embeddings are
+remembered in ``.cache/benchmarks``, because thousands of photos take minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "backend"))
+
+from recognizer.assembly import build_detector, build_embedder  # noqa: E402  (after the path is set)
+from recognizer.detector import DetectorConfig  # noqa: E402
+from recognizer.embeddings import FaceEmbedder  # noqa: E402
+from recognizer.types import FloatArray  # noqa: E402
+from recognizer.weights import resolve_weights  # noqa: E402
+from training.cache import EmbeddingCache  # noqa: E402
+from training.dataset import scan  # noqa: E402
+from training.preparation import detector_key, prepare  # noqa: E402
+from training.progress import ProgressBar  # noqa: E402
+
+STUDENT_PHOTOS = 10
+
+# Photos of lfw-dev that show somebody else than their label says, found by looking at what was recognised "wrongly" with
+# high scores: Rubens Barrichello, the king of Bahrain, Eduardo Duhalde. Results are given with and without them.
+MISLABELLED = frozenset({"Michael_Schumacher_0008", "Mahmoud_Abbas_0012", "Carlos_Ruckauf_0001"})
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """embeddings: (n, d) float32. names: (n,). files: (n,) stems. students: people with ten photos or more."""
+
+    embeddings: FloatArray
+    names: NDArray[np.str_]
+    files: NDArray[np.str_]
+    students: NDArray[np.str_]
+
+    @property
+    def strangers(self) -> NDArray[np.bool_]:
+        return ~np.isin(self.names, self.students)
+
+    def without(self, files: frozenset[str]) -> Faces:
+        keep = ~np.isin(self.files, list(files))
+        return replace(self, embeddings=self.embeddings[keep], names=self.names[keep], files=self.files[keep])
+
+
+def test_data() -> Path:
+    folder = Path(os.environ.get("SMARTATTENDANCE_TEST_DATA") or ROOT.parent / "shared" / "data")
+    if not (folder / "faces" / "lfw-dev").is_dir():
+        raise SystemExit(f"no faces/lfw-dev in {folder}; set SMARTATTENDANCE_TEST_DATA to the folder of test data")
+    return folder
+
+
+def build(embedder: str) -> FaceEmbedder:
+    weights = resolve_weights(
+        embedder,  # type: ignore[arg-type]
+        facenet_file=test_data() / "weights" / "facenet-vggface2-folded.pt",
+        cache_dir=ROOT / ".cache" / "benchmarks",
+        allow_download=False,
+        progress=None,
+        announce=print,
+    )
+    return build_embedder(weights)
+
+
+def load(embedder: str) -> Faces:
+    """All photos of lfw-dev, embedded exactly as training does."""
+    network = build(embedder)
+
+    def make_detector(size: int) -> Any:
+        return build_detector(DetectorConfig(min_face_size=size))
+
+    cache = EmbeddingCache(ROOT / ".cache" / "benchmarks", network.info, detector_key(make_detector(40)))
+    with ProgressBar(f"{embedder}: lfw-dev") as progress:
+        found = prepare(
+            scan(test_data() / "faces" / "lfw-dev").samples, make_detector, network, cache, progress
+        )
+    names, counts = np.unique(found.labels, return_counts=True)
+    files = np.array([sample.path.stem for sample in found.samples])
+    return Faces(found.embeddings, found.labels, files, names[counts >= STUDENT_PHOTOS])

@@ -1,0 +1,222 @@
+"""The training command, run as a user runs it, on drawn faces and the packaged embedder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from support.pictures import face_picture, write_class
+
+import train_production_model
+from config import Settings
+from recognizer.artifact import MODEL_FILE
+from recognizer.history import list_versions
+from recognizer.images import read_image
+
+BACKEND = Path(train_production_model.__file__).parent
+STUDENTS = 5
+SHOTS = 6
+
+
+@pytest.fixture(scope="module")
+def class_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("class")
+    write_class(folder, range(STUDENTS), SHOTS)
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Runs the command in this process with a cache and a model folder of the test's own."""
+    monkeypatch.setenv("SMARTATTENDANCE_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("SMARTATTENDANCE_ALLOW_DOWNLOAD", "no")
+
+    def call(dataset: Path, *more: str, output: str = "model") -> int:
+        return train_production_model.main(
+            ["--dataset", str(dataset), "--output", str(tmp_path / output), "--embedder", "dlib", *more]
+        )
+
+    return call
+
+
+def test_every_promised_file_is_written_and_opens_with_ordinary_tools(run, class_folder, tmp_path, capsys):
+    assert run(class_folder, "--json", str(tmp_path / "result.json")) == 0
+    model = tmp_path / "model"
+    for name in (
+        "label_encoder_classes.npy", "X.npy", "y.npy", "training_metadata.json", "training_summary.txt", "training.log",
+        "score_histogram.png", "det_curve.png", "look_alikes.png", "images_per_student.png", "MANIFEST.json",
+    ):
+        assert (model / name).stat().st_size > 0, name
+    content = joblib.load(model / MODEL_FILE)
+    assert content["metadata"]["format_version"] == 1
+    assert content["classes"].tolist() == np.load(model / "label_encoder_classes.npy").tolist()
+    assert np.load(model / "X.npy").shape == (STUDENTS * SHOTS, 128)
+    assert content["model"].predict(content["scaler"].transform(np.load(model / "X.npy"))).tolist() == np.load(
+        model / "y.npy"
+    ).tolist()
+    result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    assert result["rank1"]["value"] >= 0.8
+    assert result["model_version"] == content["metadata"]["model_version"]
+    shown = capsys.readouterr().out
+    assert "rank-1" in shown and content["metadata"]["model_version"] in shown
+    for picture in model.glob("*.png"):
+        assert min(read_image(picture).shape[:2]) >= 400
+
+
+def test_only_new_photos_are_embedded_and_removed_ones_are_forgotten(run, class_folder, tmp_path):
+    dataset = tmp_path / "dataset"
+    shutil.copytree(class_folder, dataset)
+    results = []
+    for name in ("first", "second", "third"):
+        assert run(dataset, "--json", str(tmp_path / f"{name}.json")) == 0
+        results.append(json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8")))
+        if name == "first":
+            write_class(dataset, [STUDENTS], SHOTS)
+        if name == "second":
+            shutil.rmtree(dataset / sorted(path.name for path in dataset.iterdir())[0])
+    assert [(r["photos"], r["cached"]) for r in results] == [
+        (STUDENTS * SHOTS, 0),
+        ((STUDENTS + 1) * SHOTS, STUDENTS * SHOTS),
+        (STUDENTS * SHOTS, STUDENTS * SHOTS),
+    ]
+    # the erased student's vectors are gone: putting the photos back means embedding them again
+    write_class(dataset, [0], SHOTS)
+    assert run(dataset, "--json", str(tmp_path / "fourth.json")) == 0
+    assert json.loads((tmp_path / "fourth.json").read_text(encoding="utf-8"))["cached"] == STUDENTS * SHOTS
+
+
+def test_the_same_photos_and_seed_give_the_same_metrics_byte_for_byte(run, class_folder, tmp_path):
+    for output in ("a", "b"):
+        assert run(class_folder, "--seed", "7", output=output) == 0
+    metrics = [
+        json.dumps(json.loads((tmp_path / output / "training_metadata.json").read_text(encoding="utf-8"))["metrics"])
+        for output in ("a", "b")
+    ]
+    assert metrics[0] == metrics[1]
+
+
+def test_a_messy_folder_is_trained_on_and_every_problem_is_named(run, class_folder, tmp_path, capsys):
+    dataset = tmp_path / "messy"
+    shutil.copytree(class_folder, dataset)
+    students = sorted(path.name for path in dataset.iterdir())
+    (dataset / students[0] / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    (dataset / students[0] / "notes.txt").write_text("x")
+    (dataset / "empty").mkdir()
+    (dataset / "alone").mkdir()
+    write_class(tmp_path / "one", [30], 1)
+    shutil.copy(next((tmp_path / "one").rglob("*.*")), dataset / "alone" / "only.jpg")
+    assert run(dataset) == 0
+    shown = capsys.readouterr().out
+    for name in ("broken.jpg", "notes.txt", "empty", "alone"):
+        assert name in shown, name
+    assert "alone" not in np.load(tmp_path / "model" / "label_encoder_classes.npy").tolist()
+
+
+def test_pictures_without_a_findable_face_are_counted(run, class_folder, tmp_path, capsys):
+    dataset = tmp_path / "dataset"
+    shutil.copytree(class_folder, dataset)
+    student = sorted(dataset.iterdir())[0]
+    from PIL import Image
+
+    Image.fromarray(np.full((120, 120, 3), 127, np.uint8)).save(student / "grey.png")
+    assert run(dataset) == 0
+    assert "1 not found" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--threshold-percentile", "20"], "between 50 and 100"),
+        (["--max-fpir", "0"], "between 0 and 1"),
+        (["--min-images", "0"], "at least 1"),
+        (["--classifier", "forest"], "invalid choice"),
+        (["--weights", "missing.pt", "--embedder", "facenet"], "missing.pt"),
+        (["--unknown", "nowhere"], "nowhere"),
+        (["--json", "no/such/folder/x.json"], "folder that exists"),
+    ],
+)
+def test_wrong_usage_says_what_is_allowed_and_writes_nothing(run, class_folder, tmp_path, capsys, arguments, words):
+    assert run(class_folder, *arguments) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "model" / MODEL_FILE).exists()
+
+
+def test_an_empty_dataset_says_where_it_looked_and_what_it_expects(run, tmp_path, capsys):
+    (tmp_path / "nothing").mkdir()
+    assert run(tmp_path / "nothing") == 2
+    error = capsys.readouterr().err
+    assert str(tmp_path / "nothing") in error and "student" in error
+
+
+def test_strangers_given_to_training_are_used_and_measured(run, class_folder, tmp_path):
+    write_class(tmp_path / "strangers", range(40, 56), 3)
+    assert run(class_folder, "--unknown", str(tmp_path / "strangers"), "--json", str(tmp_path / "r.json")) == 0
+    result = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert result["strangers"] == "real"
+    assert result["stranger_fpir"]["total"] == 24
+    assert "real strangers" in result["delivered_thresholds"]["shift_reason"]
+
+
+def test_logistic_regression_trains_too(run, class_folder, tmp_path):
+    assert run(class_folder, "--classifier", "logistic") == 0
+    assert type(joblib.load(tmp_path / "model" / MODEL_FILE)["model"]).__name__ == "LogisticRegression"
+
+
+def test_without_facenet_weights_auto_takes_dlib_and_says_so(run, class_folder, tmp_path, capsys):
+    assert run(class_folder, "--embedder", "auto") == 0
+    shown = capsys.readouterr().out
+    assert "dlib" in shown and "SMARTATTENDANCE_FACENET_WEIGHTS" in shown
+    assert joblib.load(tmp_path / "model" / MODEL_FILE)["metadata"]["embedder"]["id"] == "dlib"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child process")
+def test_ctrl_c_leaves_the_last_good_model_and_keeps_what_was_embedded(run, class_folder, tmp_path):
+    assert run(class_folder) == 0
+    before = list_versions(tmp_path / "model")
+    more = tmp_path / "more"
+    shutil.copytree(class_folder, more)
+    for person in range(60, 75):
+        folder = more / f"p{person}"
+        folder.mkdir()
+        from PIL import Image
+
+        for shot in range(8):
+            Image.fromarray(face_picture(person, shot, 300)).save(folder / f"{shot}.png")
+    child = subprocess.Popen(
+        [sys.executable, str(BACKEND / "train_production_model.py"), "--dataset", str(more), "--output",
+         str(tmp_path / "model"), "--embedder", "dlib"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )
+    assert child.stdout is not None
+    child.stdout.readline()  # the photos are counted; networks and embedding come next
+    time.sleep(0.5)
+    child.send_signal(signal.SIGINT)
+    _, error = child.communicate(timeout=60)
+    assert child.returncode == 130, error
+    assert "unchanged" in error and "Traceback" not in error
+    assert list_versions(tmp_path / "model") == before
+
+
+def test_it_runs_from_the_backend_folder_with_the_settings_it_finds(class_folder, tmp_path):
+    environment = {
+        **os.environ,
+        "SMARTATTENDANCE_DATASET_DIR": str(class_folder),
+        "SMARTATTENDANCE_MODEL_DIR": str(tmp_path / "model"),
+        "SMARTATTENDANCE_CACHE_DIR": str(tmp_path / "cache"),
+        "SMARTATTENDANCE_EMBEDDER": "dlib",
+    }
+    done = subprocess.run(
+        [sys.executable, "train_production_model.py"], cwd=BACKEND, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "model" / MODEL_FILE).is_file()
+    assert Settings().dataset_dir == BACKEND / "dataset" / "processed"
