@@ -35,3 +35,11 @@ def build_embedder(weights: WeightsFile, device: str = "auto") -> FaceEmbedder:
     if weights.embedder_id == "dlib":
         return FaceEmbedder("dlib", TorchDlib(weights.path, device), DLIB_RECIPE, weights.sha256)
     raise ConfigurationError(f"no embedder is called {weights.embedder_id!r}; there are facenet and dlib")
+
+
+def limit_threads(count: int) -> None:
+    """Let torch use ``count`` cores in this process; 0 leaves the choice to torch."""
+    if count > 0:
+        from recognizer.engines.torch_engine import set_threads
+
+        set_threads(count)

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from facenet_pytorch import MTCNN, InceptionResnetV1
-from facenet_pytorch.models.inception_resnet_v1 import BasicConv2d
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from errors import WeightsError
 from recognizer.engines.dlib_resnet import DlibResNet, read_dlib_resnet
+from recognizer.engines.facenet_pytorch_import import MTCNN, BasicConv2d, InceptionResnetV1
 from recognizer.types import FloatArray, RGBImage
 
 Detections = tuple[FloatArray, FloatArray, FloatArray]
@@ -110,8 +108,10 @@ class TorchFaceNet(_TorchEmbedder):
     """InceptionResnetV1, 512-d. Input scaling (x - 127.5) / 128, as it was trained."""
 
     def __init__(self, weights: Path, device: str = "auto") -> None:
-        network = InceptionResnetV1(pretrained=None, classify=False)
-        network.load_state_dict(_read_facenet_state(weights, network))
+        # On the meta device no memory is filled with random weights that the file's then replace.
+        with torch.device("meta"):
+            network = InceptionResnetV1(pretrained=None, classify=False)
+        network.load_state_dict(_read_facenet_state(weights, network), assign=True)
         super().__init__(_fuse_batch_norms(network.eval()), 512, (127.5, 127.5, 127.5), 128.0, device)
 
 
@@ -133,7 +133,7 @@ def _read_facenet_state(weights: Path, network: nn.Module) -> dict[str, torch.Te
     # The official file also carries the head that told 8,631 people apart; embeddings do not need it.
     state = {name: tensor for name, tensor in state.items() if not name.startswith("logits.")}
     expected = network.state_dict()
-    # Counters that old files lack and that inference never reads.
+    # Not the counters that old files lack: inference never reads them.
     missing = {name for name in set(expected) - set(state) if not name.endswith("num_batches_tracked")}
     wrong = {name for name in set(expected) & set(state) if expected[name].shape != state[name].shape}
     foreign = set(state) - set(expected)
@@ -142,15 +142,20 @@ def _read_facenet_state(weights: Path, network: nn.Module) -> dict[str, torch.Te
             f"{weights} is not FaceNet (InceptionResnetV1): {len(missing)} tensors missing, "
             f"{len(wrong)} of another shape, {len(foreign)} foreign, for example {sorted(missing | wrong | foreign)[0]}"
         )
-    return {**{name: tensor for name, tensor in expected.items() if name not in state}, **state}
+    counters = {name: torch.zeros((), dtype=torch.int64) for name in set(expected) - set(state)}
+    return counters | {name: tensor.to(expected[name].dtype) for name, tensor in state.items()}
 
 
 def _fuse_batch_norms(network: nn.Module) -> nn.Module:
     """Fold each batch norm into the convolution before it: the same function with fewer passes over memory."""
-    for module in network.modules():
-        if isinstance(module, BasicConv2d):
-            module.conv = fuse_conv_bn_eval(module.conv, module.bn)
-            module.bn = nn.Identity()
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, BasicConv2d):
+                norm, convolution = module.bn, module.conv
+                gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+                convolution.weight *= gain[:, None, None, None]
+                convolution.bias = nn.Parameter(norm.bias - norm.running_mean * gain)
+                module.bn = nn.Identity()
     return network
 
 
