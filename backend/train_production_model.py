@@ -70,28 +70,63 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--classifier", choices=("svm", "logistic"), default=defaults.classifier,
-                        help="what ranks the students (default: %(default)s)")
-    parser.add_argument("--threshold-percentile", type=float, default=defaults.threshold_percentile, metavar="P",
-                        help="percent of the students' held-out photos to accept, 50 to 100 (default: %(default)g)")
-    parser.add_argument("--max-fpir", type=float, default=defaults.max_fpir, metavar="F",
-                        help="highest share of strangers given a name, between 0 and 1 (default: %(default)g)")
-    parser.add_argument("--dataset", type=Path, metavar="DIR",
-                        help="folder with one folder of photos for each student (default: SMARTATTENDANCE_DATASET_DIR)")
-    parser.add_argument("--unknown", type=Path, metavar="DIR",
-                        help="photos of people who are no students, in one folder or in many: makes the limit on "
-                        "strangers surer")
-    parser.add_argument("--output", type=Path, metavar="DIR",
-                        help="where the model goes (default: SMARTATTENDANCE_MODEL_DIR)")
-    parser.add_argument("--embedder", choices=("auto", "facenet", "dlib"),
-                        help="the network that turns a face into numbers (default: SMARTATTENDANCE_EMBEDDER)")
-    parser.add_argument("--weights", type=Path, metavar="FILE",
-                        help="FaceNet's weights, if not in the usual place (default: SMARTATTENDANCE_FACENET_WEIGHTS)")
+    parser.add_argument(
+        "--classifier",
+        choices=("svm", "logistic"),
+        default=defaults.classifier,
+        help="what ranks the students (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--threshold-percentile",
+        type=float,
+        default=defaults.threshold_percentile,
+        metavar="P",
+        help="percent of the students' held-out photos to accept, 50 to 100 (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--max-fpir",
+        type=float,
+        default=defaults.max_fpir,
+        metavar="F",
+        help="highest share of strangers given a name, between 0 and 1 (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--dataset",
+        type=Path,
+        metavar="DIR",
+        help="folder with one folder of photos for each student (default: SMARTATTENDANCE_DATASET_DIR)",
+    )
+    parser.add_argument(
+        "--unknown",
+        type=Path,
+        metavar="DIR",
+        help="photos of people who are no students, in one folder or in many: makes the limit on strangers surer",
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="where the model goes (default: SMARTATTENDANCE_MODEL_DIR)"
+    )
+    parser.add_argument(
+        "--embedder",
+        choices=("auto", "facenet", "dlib"),
+        help="the network that turns a face into numbers (default: SMARTATTENDANCE_EMBEDDER)",
+    )
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="FaceNet's weights, if not in the usual place (default: SMARTATTENDANCE_FACENET_WEIGHTS)",
+    )
     parser.add_argument("--seed", type=int, default=defaults.seed, help="decides the split (default: %(default)d)")
-    parser.add_argument("--min-images", type=int, default=defaults.min_images, metavar="N",
-                        help="students with fewer usable photos are left out (default: %(default)d)")
-    parser.add_argument("--no-cache", action="store_true",
-                        help="embed every photo anew, and keep no embeddings outside the model")
+    parser.add_argument(
+        "--min-images",
+        type=int,
+        default=defaults.min_images,
+        metavar="N",
+        help="students with fewer usable photos are left out (default: %(default)d)",
+    )
+    parser.add_argument(
+        "--no-cache", action="store_true", help="embed every photo anew, and keep no embeddings outside the model"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements as JSON as well")
     return parser
 

@@ -28,7 +28,11 @@ CONSTANTS = {
         compactness_weight=1.4, compactness_prior=10, compactness_reference=0, compactness_limit=0.14, min_margin=0.03
     ),
     "dlib": ScoringParameters(
-        compactness_weight=0.4, compactness_prior=10, compactness_reference=0, compactness_limit=0.0125, min_margin=0.004
+        compactness_weight=0.4,
+        compactness_prior=10,
+        compactness_reference=0,
+        compactness_limit=0.0125,
+        min_margin=0.004,
     ),
 }
 

@@ -81,9 +81,7 @@ def load(embedder: str) -> Faces:
 
     cache = EmbeddingCache(ROOT / ".cache" / "benchmarks", network.info, detector_key(make_detector(40)))
     with ProgressBar(f"{embedder}: lfw-dev") as progress:
-        found = prepare(
-            scan(test_data() / "faces" / "lfw-dev").samples, make_detector, network, cache, progress
-        )
+        found = prepare(scan(test_data() / "faces" / "lfw-dev").samples, make_detector, network, cache, progress)
     names, counts = np.unique(found.labels, return_counts=True)
     files = np.array([sample.path.stem for sample in found.samples])
     return Faces(found.embeddings, found.labels, files, names[counts >= STUDENT_PHOTOS])

@@ -114,9 +114,16 @@ def methods(faces: Faces, seeds: int) -> dict[str, list[float]]:
         outcome, _ = fit(faces, drawn, profile, TrainingConfig(seed=seed))
         classes, labels = np.unique(faces.names[drawn.train], return_inverse=True)
         found = compare_methods(
-            faces.embeddings[drawn.train], labels, classes, faces.embeddings[drawn.probes],
-            np.searchsorted(classes, faces.names[drawn.probes]), faces.embeddings[faces.strangers], profile.scoring,
-            outcome.artifact.scaler, outcome.artifact.model, seed,
+            faces.embeddings[drawn.train],
+            labels,
+            classes,
+            faces.embeddings[drawn.probes],
+            np.searchsorted(classes, faces.names[drawn.probes]),
+            faces.embeddings[faces.strangers],
+            profile.scoring,
+            outcome.artifact.scaler,
+            outcome.artifact.model,
+            seed,
         )
         for name, row in found.items():
             table.setdefault(name, []).append(
@@ -192,8 +199,10 @@ def main() -> int:
         result["methods"][embedder] = methods(faces, options.seeds)
         for name, values in result["methods"][embedder].items():
             print(f"    {name:38}" + "   ".join(f"{100 * value:6.2f}" for value in values))
-        print("  threshold chosen at 1 % strangers: strangers seen (mean, lowest, highest), classes at most 3 %, students "
-              "found, found at the best threshold, mean and worst difference")
+        print(
+            "  threshold chosen at 1 % strangers: strangers seen (mean, lowest, highest), classes at most 3 %, students "
+            "found, found at the best threshold, mean and worst difference"
+        )
         for students in (10, 20, 50):
             for photos in (5, 10):
                 row = thresholds(embedder, faces, students, photos, options.classes, "svm")

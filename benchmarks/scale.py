@@ -47,9 +47,7 @@ def measure(students: int, photos: int, classifier: str) -> dict[str, Any]:
     data = TrainingData(embeddings, names, np.arange(len(names)), fingerprint=f"synthetic-{students}-{photos}")
     info = EmbedderInfo("facenet", "0" * 64, DIMENSION, {})
     start = time.perf_counter()
-    outcome = train(
-        data, TrainingConfig(classifier=classifier), load_profile("facenet"), info, {}, datetime.now(UTC)
-    )
+    outcome = train(data, TrainingConfig(classifier=classifier), load_profile("facenet"), info, {}, datetime.now(UTC))
     trained = time.perf_counter() - start
     recognizer = FaceClassifier(outcome.artifact)
     probes, _ = synthetic_class(students, 1, seed=students)

@@ -52,17 +52,27 @@ def test_every_promised_file_is_written_and_opens_with_ordinary_tools(run, class
     assert run(class_folder, "--json", str(tmp_path / "result.json")) == 0
     model = tmp_path / "model"
     for name in (
-        "label_encoder_classes.npy", "X.npy", "y.npy", "training_metadata.json", "training_summary.txt", "training.log",
-        "score_histogram.png", "det_curve.png", "look_alikes.png", "images_per_student.png", "MANIFEST.json",
+        "label_encoder_classes.npy",
+        "X.npy",
+        "y.npy",
+        "training_metadata.json",
+        "training_summary.txt",
+        "training.log",
+        "score_histogram.png",
+        "det_curve.png",
+        "look_alikes.png",
+        "images_per_student.png",
+        "MANIFEST.json",
     ):
         assert (model / name).stat().st_size > 0, name
     content = joblib.load(model / MODEL_FILE)
     assert content["metadata"]["format_version"] == 1
     assert content["classes"].tolist() == np.load(model / "label_encoder_classes.npy").tolist()
     assert np.load(model / "X.npy").shape == (STUDENTS * SHOTS, 128)
-    assert content["model"].predict(content["scaler"].transform(np.load(model / "X.npy"))).tolist() == np.load(
-        model / "y.npy"
-    ).tolist()
+    assert (
+        content["model"].predict(content["scaler"].transform(np.load(model / "X.npy"))).tolist()
+        == np.load(model / "y.npy").tolist()
+    )
     result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     assert result["rank1"]["value"] >= 0.8
     assert result["model_version"] == content["metadata"]["model_version"]
@@ -192,9 +202,20 @@ def test_ctrl_c_leaves_the_last_good_model_and_keeps_what_was_embedded(run, clas
         for shot in range(8):
             Image.fromarray(face_picture(person, shot, 300)).save(folder / f"{shot}.png")
     child = subprocess.Popen(
-        [sys.executable, str(BACKEND / "train_production_model.py"), "--dataset", str(more), "--output",
-         str(tmp_path / "model"), "--embedder", "dlib"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        [
+            sys.executable,
+            str(BACKEND / "train_production_model.py"),
+            "--dataset",
+            str(more),
+            "--output",
+            str(tmp_path / "model"),
+            "--embedder",
+            "dlib",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     assert child.stdout is not None
     child.stdout.readline()  # the photos are counted; networks and embedding come next
