@@ -13,8 +13,8 @@ import argparse
 import json
 
 import numpy as np
-from lfw import MISLABELLED, Faces, load
 
+from lfw import MISLABELLED, Faces, load
 from recognizer.scoring import ScoringParameters
 from training.profile_measurement import measure_profile
 from training.profiles import PROFILE_FILE, EmbedderProfile

@@ -1,7 +1,7 @@
 """lfw-dev for the benchmarks: where it is, its embeddings, and who plays which part.
 
-The folder of test data is ``../shared/data`` beside the repository, or what SMARTATTENDANCE_TEST_DATA names. Embeddings are
-remembered in ``.cache/benchmarks``, because thousands of photos take minutes.
+The folder of test data is ``../shared/data`` beside the repository, or what SMARTATTENDANCE_TEST_DATA names.
+Embeddings are remembered in ``.cache/benchmarks``, because thousands of photos take minutes.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from training.progress import ProgressBar  # noqa: E402
 
 STUDENT_PHOTOS = 10
 
-# Photos of lfw-dev that show somebody else than their label says, found by looking at what was recognised "wrongly" with
-# high scores: Rubens Barrichello, the king of Bahrain, Eduardo Duhalde. Results are given with and without them.
+# Photos of lfw-dev that show somebody else than their label says, found by looking at what was recognised "wrongly"
+# with high scores: Rubens Barrichello, the king of Bahrain, Eduardo Duhalde. Results are given with and without them.
 MISLABELLED = frozenset({"Michael_Schumacher_0008", "Mahmoud_Abbas_0012", "Carlos_Ruckauf_0001"})
 
 

@@ -5,9 +5,9 @@
 First table: 79 students, 10 or 5 photos each to train, their other photos as probes, everybody else a stranger.
 Mean over the seeds (each draws other photos), 95 % intervals from all probes together.
 
-Second table: the threshold that training chose at --max-fpir 0.01 for random classes, and the rate of strangers that it then
-showed. The strangers (and the mislabelled photos) are divided by name into two halves; the stranger table is measured
-on one, the rate on the other, and the other way round, so that neither training nor the table saw the strangers counted.
+Second table: the threshold that training chose at --max-fpir 0.01 for random classes, and the rate of strangers that
+it then showed. The strangers are divided by name into two halves; the stranger table is measured on one, the rate on
+the other, and the other way round, so that neither training nor the table saw the strangers counted.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from embedder_profile import profile_of
-from lfw import MISLABELLED, Faces, load
 from numpy.typing import NDArray
 
+from embedder_profile import profile_of
+from lfw import MISLABELLED, Faces, load
 from recognizer.classifier import FaceClassifier
 from recognizer.types import EmbedderInfo, FloatArray
 from training.evaluation import OpenSetScores, Rate
@@ -132,34 +132,53 @@ def methods(faces: Faces, seeds: int) -> dict[str, list[float]]:
     return {name: [float(v) for v in np.mean(rows, axis=0)] for name, rows in table.items()}
 
 
-def thresholds(embedder: str, faces: Faces, students: int, photos: int, classes: int, kind: str) -> dict[str, Any]:
-    """``classes`` random classes; even ones are measured on one half of the strangers, odd ones on the other."""
+@dataclass(frozen=True, eq=False)
+class Half:
+    """strangers: (n,) mask of those that are counted. profile: measured on the other half."""
+
+    strangers: NDArray[np.bool_]
+    profile: EmbedderProfile
+
+
+def halves(embedder: str, faces: Faces) -> tuple[Half, Half]:
     second = np.array([hashlib.sha256(name.encode()).digest()[0] % 2 == 1 for name in faces.names])
-    halves = (faces.strangers & second, faces.strangers & ~second)
-    profiles = [
-        profile_of(embedder, replace(faces, embeddings=faces.embeddings[keep], names=faces.names[keep]))
-        for keep in (~faces.strangers | halves[1], ~faces.strangers | halves[0])
-    ]
+    first, other = faces.strangers & ~second, faces.strangers & second
+    return tuple(
+        Half(
+            counted,
+            profile_of(embedder, replace(faces, **{name: getattr(faces, name)[~counted] for name in PER_PHOTO})),
+        )
+        for counted in (first, other)
+    )
+
+
+PER_PHOTO = ("embeddings", "names", "files")
+
+
+def thresholds(
+    parts: tuple[Half, Half], faces: Faces, students: int, photos: int, classes: int, kind: str
+) -> dict[str, Any]:
+    """``classes`` random classes; even ones are measured on one half of the strangers, odd ones on the other."""
     seen, found, best = [], [], []
     for number in range(classes):
         rng = np.random.default_rng([students, photos, number])
         drawn = draw(faces, students, photos, rng)
-        half = number % 2
+        half = parts[number % 2]
         # at the 100th percentile only the cap on strangers binds, which is what is examined
         config = TrainingConfig(classifier=kind, threshold_percentile=100, max_fpir=0.01, seed=number)
-        outcome, classifier = fit(faces, drawn, profiles[half], config)
+        outcome, classifier = fit(faces, drawn, half.profile, config)
         limit = outcome.thresholds.stranger_limit
-        result = scores(classifier, faces, drawn.probes, faces.embeddings[halves[half]])
+        result = scores(classifier, faces, drawn.probes, faces.embeddings[half.strangers])
         seen.append(result.fpir(limit).value or 0.0)
         found.append(result.tpir(limit).value or 0.0)
         best.append(result.tpir_at(0.01).value or 0.0)
     gaps = np.array(best) - np.array(found)
     return {
-        "embedder": embedder,
+        "embedder": parts[0].profile.embedder_id,
         "students": students,
         "photos": photos,
         "classes": classes,
-        "strangers": [int(half.sum()) for half in halves],
+        "strangers": [int(half.strangers.sum()) for half in parts],
         "fpir_mean": float(np.mean(seen)),
         "fpir_min": float(np.min(seen)),
         "fpir_max": float(np.max(seen)),
@@ -200,12 +219,13 @@ def main() -> int:
         for name, values in result["methods"][embedder].items():
             print(f"    {name:38}" + "   ".join(f"{100 * value:6.2f}" for value in values))
         print(
-            "  threshold chosen at 1 % strangers: strangers seen (mean, lowest, highest), classes at most 3 %, students "
-            "found, found at the best threshold, mean and worst difference"
+            "  threshold chosen at 1 % strangers: strangers seen (mean, lowest, highest), classes at most 3 %, "
+            "students found, found at the best threshold, mean and worst difference"
         )
+        parts = halves(embedder, faces)
         for students in (10, 20, 50):
             for photos in (5, 10):
-                row = thresholds(embedder, faces, students, photos, options.classes, "svm")
+                row = thresholds(parts, faces, students, photos, options.classes, "svm")
                 result["thresholds"].append(row)
                 print(
                     f"    {students:2} students {photos:2} photos  FPIR {100 * row['fpir_mean']:.2f} % "

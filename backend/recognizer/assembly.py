@@ -37,6 +37,11 @@ def build_embedder(weights: WeightsFile, device: str = "auto") -> FaceEmbedder:
     raise ConfigurationError(f"no embedder is called {weights.embedder_id!r}; there are facenet and dlib")
 
 
+def load_engines() -> None:
+    """Import the networks' library now rather than when it is first needed: seconds that nothing can shorten."""
+    import recognizer.engines.torch_engine  # noqa: F401
+
+
 def limit_threads(count: int) -> None:
     """Let torch use ``count`` cores in this process; 0 leaves the choice to torch."""
     if count > 0:

@@ -127,14 +127,17 @@ def leave_out_small(prepared: PreparedDataset, min_images: int, *, where: Path |
     )
 
 
-def quality_issues(prepared: PreparedDataset) -> tuple[DatasetIssue, ...]:
-    """Near duplicates and probable mislabels among the prepared images. They are used: a person decides."""
-    return (*_near_duplicate_issues(prepared), *_mislabel_issues(prepared))
+def quality_issues(prepared: PreparedDataset, groups: NDArray[np.intp] | None = None) -> tuple[DatasetIssue, ...]:
+    """Near duplicates and probable mislabels among the prepared images. They are used: a person decides.
+
+    groups: what ``groups_by_student`` gives for them, where that is known already."""
+    if groups is None:
+        groups = groups_by_student(prepared.thumbnails, prepared.labels)
+    return (*_near_duplicate_issues(prepared, groups), *_mislabel_issues(prepared))
 
 
-def _near_duplicate_issues(prepared: PreparedDataset) -> Iterator[DatasetIssue]:
+def _near_duplicate_issues(prepared: PreparedDataset, groups: NDArray[np.intp]) -> Iterator[DatasetIssue]:
     first_of: dict[int, Sample] = {}
-    groups = groups_by_student(prepared.thumbnails, prepared.labels)
     for group, sample in zip(groups.tolist(), prepared.samples, strict=True):
         first = first_of.setdefault(group, sample)
         if first is not sample:

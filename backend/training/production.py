@@ -6,14 +6,14 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from errors import TrainingError
-from recognizer.assembly import build_detector, build_embedder
+from recognizer.assembly import build_detector, build_embedder, load_engines
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.embeddings import FaceEmbedder
 from recognizer.history import StoredVersion, publish
@@ -26,7 +26,7 @@ from training.duplicates import groups_by_student
 from training.preparation import PreparedDataset, detector_key, leave_out_small, prepare, quality_issues
 from training.profiles import load_profile
 from training.report import build_report_files
-from training.samples import DatasetIssue, Sample, fingerprint
+from training.samples import DEFAULT_LIMITS, DatasetIssue, Sample, fingerprint
 from training.strangers import scan_strangers
 from training.trainer import TrainingConfig, TrainingData, TrainingOutcome, train
 
@@ -48,8 +48,8 @@ class TrainingJob:
     find_weights: Callable[[], WeightsFile]
     strangers_dir: Path | None = None
     cache_dir: Path | None = None
-    detector: DetectorConfig = DetectorConfig()
-    limits: ImageLimits = ImageLimits()
+    detector: DetectorConfig = field(default_factory=DetectorConfig)
+    limits: ImageLimits = DEFAULT_LIMITS
     device: str = "auto"
     signing_key: bytes | None = None
 
@@ -73,6 +73,8 @@ def run_training(job: TrainingJob, show: ShowProgress, say: Callable[[str], None
     before stays in use whenever this does not return."""
     _check_output(job.output_dir)
     seconds: dict[str, float] = {}
+    with _timed(seconds, "libraries"):
+        load_engines()
     with _timed(seconds, "scan"):
         scanned = apply_min_images(scan(job.dataset_dir, job.limits), job.config.min_images)
         strange = scan_strangers(job.strangers_dir, job.limits) if job.strangers_dir else None
@@ -84,14 +86,17 @@ def run_training(job: TrainingJob, show: ShowProgress, say: Callable[[str], None
         with show("Embedding the photos") as progress:
             prepared = networks.prepare(scanned.samples, progress)
         prepared = leave_out_small(prepared, job.config.min_images, where=scanned.root)
-        strangers = None
+        strangers: FloatArray | None = None
+        strange_issues: tuple[DatasetIssue, ...] = ()
         if strange:
             with show("Embedding the strangers") as progress:
                 found = networks.prepare(strange.samples, progress)
-            strangers = _faces(found)
+            strangers, strange_issues = _faces(found), strange.issues + found.issues
     with _timed(seconds, "check"):
         groups = groups_by_student(prepared.thumbnails, prepared.labels)
-        issues = scanned.issues + prepared.issues + quality_issues(prepared) + (strange.issues if strange else ())
+        issues = (
+            scanned.issues + prepared.issues + quality_issues(prepared, groups) + (strange.issues if strange else ())
+        )
     for issue in issues:
         _logger.info("%s: %s", issue.kind, issue.message)
     say(f"Embedded: {len(prepared.samples)} photos, {prepared.cached_count} of them remembered from before")
