@@ -29,12 +29,12 @@ FINE, UNUSABLE, INTERRUPTED = 0, 2, 130
 LOG_FILE = "training.log"
 
 EPILOG = f"""
-The threshold is the stricter of two limits. --threshold-percentile P accepts P percent of the students' held-out photos:
-too many students Unknown - raise it to 98; strangers named - lower it to 90. --max-fpir F lets at most a share F of
-strangers be named. The summary says which of the two bound.
+The threshold is the stricter of two limits. --threshold-percentile P accepts P percent of the students' held-out
+photos: too many students Unknown - raise it to 98; strangers named - lower it to 90. --max-fpir F lets at most a
+share F of strangers be named. The summary says which of the two bound.
 
-exit status: {FINE} trained and in use; {UNUSABLE} wrong usage, or nothing that can be trained on; {INTERRUPTED} interrupted.
-Whenever it is not {FINE} the model that was in use before is still in use.
+exit status: {FINE} trained and in use; {UNUSABLE} wrong usage, or nothing that can be trained on; {INTERRUPTED}
+interrupted. Whenever it is not {FINE} the model that was in use before is still in use.
 """
 
 

@@ -62,7 +62,7 @@ def test_data() -> Path:
 
 def build(embedder: str) -> FaceEmbedder:
     weights = resolve_weights(
-        embedder,  # type: ignore[arg-type]
+        embedder,
         facenet_file=test_data() / "weights" / "facenet-vggface2-folded.pt",
         cache_dir=ROOT / ".cache" / "benchmarks",
         allow_download=False,

@@ -14,13 +14,13 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
-from support.pictures import face_picture, write_class
 
 import train_production_model
 from config import Settings
 from recognizer.artifact import MODEL_FILE
 from recognizer.history import list_versions
 from recognizer.images import read_image
+from support.pictures import face_picture, write_class
 
 BACKEND = Path(train_production_model.__file__).parent
 STUDENTS = 5

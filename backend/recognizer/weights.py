@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import filelock
 
@@ -21,7 +20,6 @@ from recognizer.durable_files import write_atomically
 
 logger = logging.getLogger(__name__)
 
-EmbedderChoice = Literal["auto", "facenet", "dlib"]
 Announce = Callable[[str], None]
 
 # facenet-pytorch's InceptionResnetV1 trained on VGGFace2 (20180402-114759 of davidsandberg/facenet), as the
@@ -63,7 +61,7 @@ def default_cache_dir() -> Path:
 
 
 def resolve_weights(
-    choice: EmbedderChoice,
+    choice: str,
     *,
     facenet_file: Path | None,
     cache_dir: Path,
