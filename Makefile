@@ -1,0 +1,140 @@
+# Commands for working with SmartAttendance; `make` alone lists them.
+# Each makes .venv itself when it is missing, and installs again when the pinned requirements have changed.
+
+# The Python to make .venv with; empty: the newest of 3.13, 3.12, 3.11 that runs.
+PYTHON ?=
+# Passed on to the program behind a target, for example: make train ARGS="--classifier logistic"
+ARGS ?=
+# Passed on to pip, for example on a machine without a GPU, to save 3 GB:
+# make setup INSTALL_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+INSTALL_ARGS ?=
+
+ifeq ($(OS),Windows_NT)
+VENV_PYTHON := .venv/Scripts/python.exe
+else
+VENV_PYTHON := .venv/bin/python
+endif
+
+TYPED := backend/recognizer backend/training backend/config.py backend/setting_kinds.py backend/errors.py \
+         backend/train_production_model.py backend/test_production_model.py
+
+# Paths below are relative to this folder, so that spaces in its own path do no harm.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train test lint bench clean environment
+
+help:
+	@echo 'make setup   create .venv and install the pinned packages'
+	@echo 'make train   train on the photos in backend/dataset/processed   ARGS="--classifier logistic"'
+	@echo 'make test    check style and types, then run the tests           ARGS="-k name"'
+	@echo 'make lint    check style and types only'
+	@echo 'make bench   measure accuracy and speed; takes long'
+	@echo 'make clean   remove caches; keeps .venv, photos and models'
+
+setup: environment
+	@echo 'Ready. Put one folder of photos for each student into backend/dataset/processed, then: make train'
+
+train: environment
+	"$(VENV_PYTHON)" backend/train_production_model.py $(ARGS)
+
+test: lint
+	"$(VENV_PYTHON)" -m pytest -q --durations=10 $(ARGS)
+
+lint: environment
+	"$(VENV_PYTHON)" -m ruff check .
+	"$(VENV_PYTHON)" -m ruff format --check .
+	"$(VENV_PYTHON)" -m mypy $(TYPED)
+
+bench: environment
+	PYTHONPATH=backend "$(VENV_PYTHON)" benchmarks/openset.py $(ARGS)
+	PYTHONPATH=backend "$(VENV_PYTHON)" benchmarks/scale.py $(ARGS)
+
+clean:
+	rm -rf .pytest_cache .mypy_cache .ruff_cache build
+	find . -path ./.venv -prune -o -path ./.git -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+environment:
+	@sh -c "$$PREPARE"
+
+# A shell script; in a makefile each of its dollar signs is written twice.
+define PREPARE
+set -eu
+
+fail() {
+    printf '%s\n' "$$@" >&2
+    exit 1
+}
+
+# Runs, and is a version this project supports. Only running it tells: pyenv and the Windows store put
+# programs on the path that do nothing but fail.
+usable() {
+    "$$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
+}
+
+# system_packages WHY PACKAGES HINT: installs PACKAGES (names on Debian and Ubuntu) if it may, else says what to do.
+system_packages() {
+    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        echo "$$1: installing $$2"
+        apt-get update -q &&
+            DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$2 && return 0
+    fi
+    fail "$$1." "Install what is missing, then run this again. On Debian or Ubuntu:" \
+        "    sudo apt-get update && sudo apt-get install $$2" "$$3"
+}
+
+find_python() {
+    for candidate in "$$@"; do
+        if usable "$$candidate"; then
+            python=$$candidate
+            return 0
+        fi
+    done
+    return 1
+}
+
+if ! usable "$$VENV_PYTHON"; then
+    if [ -n "$$PYTHON" ]; then
+        find_python "$$PYTHON" ||
+            fail "PYTHON=$$PYTHON does not run or is not Python 3.11, 3.12 or 3.13." "Name one that is, or leave PYTHON out."
+    else
+        find_python python3.13 python3.12 python3.11 python3 python ||
+            fail "No Python 3.11, 3.12 or 3.13 was found that runs." \
+                "Install one (Debian 12 and later, Ubuntu 24.04 and later: sudo apt-get install python3 python3-venv;" \
+                "others: https://www.python.org/downloads/), or name one: make PYTHON=/path/to/python3.12"
+    fi
+    version=$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    # Debian packs the module without ensurepip, and then it makes a .venv without pip.
+    "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1 ||
+        system_packages "Python $$version lacks its venv module" "python$$version-venv" \
+            "Elsewhere it comes with Python: reinstall Python."
+    echo "Creating .venv with Python $$version"
+    "$$python" -m venv --clear .venv
+fi
+
+# The versions asked for, in the Python they are for.
+wanted=$$("$$VENV_PYTHON" -c 'import hashlib, sys
+digest = hashlib.sha256(sys.version.encode())
+for name in ("requirements.txt", "requirements-dev.txt"):
+    digest.update(open(name, "rb").read())
+print(digest.hexdigest())')
+stamp=.venv/requirements.sha256
+installed=$$(cat "$$stamp" 2>/dev/null || true)
+
+if [ "$$installed" != "$$wanted" ]; then
+    echo "Installing the pinned packages; the first time this takes some minutes, PyTorch is large"
+    "$$VENV_PYTHON" -m pip install --disable-pip-version-check $$INSTALL_ARGS -r requirements-dev.txt ||
+        fail "The packages could not be installed; pip says why above. Nothing was trained or tested."
+    # OpenCV is the one package that needs libraries of the system. Minimal servers and containers lack them.
+    if ! problem=$$("$$VENV_PYTHON" -c 'import cv2' 2>&1); then
+        case $$problem in
+        *"shared object file"*)
+            system_packages "OpenCV lacks libraries of the system ($${problem##*Error: })" "libgl1 libglib2.0-0" \
+                "On Fedora: sudo dnf install mesa-libGL glib2" ;;
+        *) fail "OpenCV was installed but cannot be loaded:" "$$problem" ;;
+        esac
+        "$$VENV_PYTHON" -c 'import cv2' || fail "OpenCV still cannot be loaded; the reason is above."
+    fi
+    echo "$$wanted" > "$$stamp"
+fi
+endef
+export PREPARE PYTHON VENV_PYTHON INSTALL_ARGS
