@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from errors import ModelFormatError
 from recognizer.artifact import ClassifierArtifact
+from recognizer.estimators import LINEAR_TYPES
 from recognizer.scoring import Gallery, ScoringParameters
 from recognizer.types import Candidate, Decision, FloatArray, Identity
 
@@ -38,7 +39,7 @@ class FaceClassifier:
         self._ranker = LinearRanker(artifact.model, artifact.scaler)
         self._strategy: _Strategy
         if artifact.gallery is None:
-            self._strategy = _LegacyStrategy(artifact, self.classes)
+            self._strategy = _LegacyStrategy(artifact, self.classes, self._ranker)
         else:
             self._strategy = _GalleryStrategy(artifact, self.classes, self._ranker)
 
@@ -62,29 +63,28 @@ class LinearRanker:
 
     def __init__(self, model: Any, scaler: Any) -> None:
         self._model, self._scaler = model, scaler
-        coefficients = getattr(model, "coef_", None)
-        students = len(model.classes_)
-        # Two classes make one row in scikit-learn; an SVC's rows are one-vs-one pairs and do not rank by themselves.
-        self._folded = (
-            _fold(model, scaler) if coefficients is not None and len(coefficients) == students > 2 else None
-        )
+        # Two classes make one row in scikit-learn. An SVC's rows are one-vs-one pairs (three of them for three students)
+        # and do not rank by themselves.
+        one_row_each = type(model) in LINEAR_TYPES and len(model.coef_) == len(model.classes_) > 2
+        self._folded = _fold(model, scaler) if one_row_each else None
 
     def rank(self, embeddings: FloatArray) -> NDArray[np.intp]:
         """Index into ``model.classes_`` of the most likely student for each row of (n, d)."""
         if self._folded is not None:
             weights, bias = self._folded
-            return np.argmax(embeddings @ weights + bias, axis=1)
+            return np.asarray(np.argmax(embeddings @ weights + bias, axis=1))
         scaled = embeddings if self._scaler is None else self._scaler.transform(embeddings)
-        return np.searchsorted(self._model.classes_, self._model.predict(scaled))
+        return np.asarray(np.searchsorted(self._model.classes_, self._model.predict(scaled)))
 
 
 def _fold(model: Any, scaler: Any) -> tuple[FloatArray, FloatArray]:
     coefficients = np.asarray(model.coef_, dtype=np.float64)
     bias = np.asarray(model.intercept_, dtype=np.float64)
     if scaler is not None:
-        if scaler.scale_ is not None:
+        # A scaler may know a mean or a scale that it was told not to apply.
+        if scaler.with_std:
             coefficients = coefficients / scaler.scale_
-        if scaler.mean_ is not None:
+        if scaler.with_mean:
             bias = bias - coefficients @ scaler.mean_
     return np.ascontiguousarray(coefficients.T, dtype=np.float32), bias.astype(np.float32)
 
@@ -140,18 +140,27 @@ class _GalleryStrategy:
 
 class _LegacyStrategy:
     """Models of earlier formats: no gallery, so their own probability is all there is to go by. Without a
-    measured threshold nobody is named; every face goes to a person, with candidates."""
+    measured threshold nobody is named; every face goes to a person, with candidates.
 
-    def __init__(self, artifact: ClassifierArtifact, classes: tuple[str, ...]) -> None:
+    An SVC's probabilities come from a second fit and can put another student first than its ``predict``, which is
+    right far more often; where the two differ nobody is named."""
+
+    def __init__(self, artifact: ClassifierArtifact, classes: tuple[str, ...], ranker: LinearRanker) -> None:
         self._classes, self._model, self._scaler = classes, artifact.model, artifact.scaler
-        self._threshold = artifact.threshold
-        self._review = (
-            0.0 if self._threshold is None else (artifact.review_threshold or LEGACY_REVIEW_SHARE * self._threshold)
-        )
+        self._ranker = ranker
+        self._threshold, review = artifact.threshold, artifact.review_threshold
+        if self._threshold is None:
+            review = 0.0
+        elif review is None:
+            review = LEGACY_REVIEW_SHARE * self._threshold
+        self._review = review
 
     def identify(self, embeddings: FloatArray) -> tuple[Identity, ...]:
         scaled = embeddings if self._scaler is None else self._scaler.transform(embeddings)
-        return tuple(self._decide(row) for row in self._probabilities(scaled))
+        ranked = self._ranker.rank(embeddings)
+        return tuple(
+            self._decide(row, int(best)) for row, best in zip(self._probabilities(scaled), ranked, strict=True)
+        )
 
     def _probabilities(self, scaled: NDArray[Any]) -> NDArray[np.float64]:
         """(n, N) probabilities; a model that has none gets a softmax of its decision values, for ranking only."""
@@ -163,16 +172,19 @@ class _LegacyStrategy:
         weights = np.exp(values - values.max(axis=1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
-    def _decide(self, probabilities: NDArray[np.float64]) -> Identity:
+    def _decide(self, probabilities: NDArray[np.float64], best: int) -> Identity:
         nearest = _top(probabilities, MAX_CANDIDATES)
-        best = nearest[0]
+        others = [index for index in nearest if index != best]
         probability = float(min(max(probabilities[best], 0.0), 1.0))
-        margin = float(probabilities[best] - probabilities[nearest[1]]) if len(nearest) > 1 else 0.0
-        if self._threshold is not None and probability >= self._threshold:
+        margin = float(probabilities[best] - probabilities[others[0]]) if others else 0.0
+        agreed = best == nearest[0]
+        if self._threshold is not None and agreed and probability >= self._threshold:
             decision = Decision.KNOWN
+        elif float(probabilities[nearest[0]]) >= self._review:
+            decision = Decision.UNCERTAIN
         else:
-            decision = Decision.UNCERTAIN if probability >= self._review else Decision.UNKNOWN
-        shown = [] if decision is Decision.UNKNOWN else nearest
+            decision = Decision.UNKNOWN
+        shown = [] if decision is Decision.UNKNOWN else [best, *others][:MAX_CANDIDATES]
         return Identity(
             student_id=self._classes[best] if decision is Decision.KNOWN else None,
             decision=decision,
@@ -181,6 +193,7 @@ class _LegacyStrategy:
             similarity=probability,
             margin=margin,
             candidates=tuple(Candidate(self._classes[i], float(probabilities[i])) for i in shown),
+            agreed=agreed,
         )
 
 

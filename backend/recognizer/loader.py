@@ -111,6 +111,11 @@ class ClassifierLoader(Generic[T]):
             raise ModelNotFoundError(f"no model is loaded{why}; run python train_production_model.py")
         return current
 
+    def snapshot(self) -> tuple[T, str]:
+        """The classifier in use and its model version, taken together: what a pipeline works with for one image."""
+        loaded = self.current
+        return loaded.classifier, loaded.info.model_version
+
     def status(self) -> LoaderStatus:
         current, refusal = self._current, self._refusal
         info, loaded_at = (None, None) if current is None else (current.info, current.loaded_at)

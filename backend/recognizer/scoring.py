@@ -18,6 +18,7 @@ The score of one student does not depend on who else is enrolled.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,8 +46,13 @@ class ScoringParameters:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ScoringParameters:
-        """Raises KeyError or ValueError when a number is missing or is none."""
-        return cls(**{name: float(data[name]) for name in cls.__slots__})
+        """Raises KeyError when a number is missing, TypeError or ValueError when it is none or not finite."""
+        numbers = {name: float(data[name]) for name in cls.__slots__}
+        for name, value in numbers.items():
+            # NaN would compare false with every threshold: nobody would ever be found, without a word why
+            if not math.isfinite(value):
+                raise ValueError(f"{name} is {value}, not a finite number")
+        return cls(**numbers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,4 +117,4 @@ def compactness_offsets(
         parameters.compactness_limit,
     )
     trust = counts / (counts + parameters.compactness_prior)
-    return (parameters.compactness_weight * trust * deviation).astype(np.float32)
+    return np.asarray(parameters.compactness_weight * trust * deviation, dtype=np.float32)

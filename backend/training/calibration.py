@@ -33,12 +33,17 @@ from training.profiles import CLASS_LEVEL_SHARE, EmbedderProfile, class_level
 
 # The review band reaches down to the score that this many times the permitted strangers pass, ...
 REVIEW_FPIR_FACTOR = 5.0
-# ... but is never narrower than this (cosine), so that a near miss is always seen by a person.
-REVIEW_MIN_WIDTH = 0.02
+# ... but is never narrower than this share of what classes differ by (0.02 of cosine for FaceNet, 0.0045 for dlib,
+# whose scores all lie closer together), so that a near miss is always seen by a person.
+REVIEW_MIN_WIDTH = 0.75
 # Differences of fewer standard deviations are what random classes show; the profile is believed.
 NOISE_LIMIT = 2.0
 # Fewer photos of strangers than this say little about where strangers lie.
 MIN_STRANGERS = 20
+REFERENCE = "the people the stranger table was measured on"
+# Photos compared with every student at once, and photos that tell how alike a class is: bounds on memory.
+BLOCK = 2048
+LEVEL_PHOTOS = 5000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +59,7 @@ class GenuineScores:
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     """accept, review: accept scores. student_limit, stranger_limit: the two limits; bound_by names the stricter.
+    student_limit is -inf (None in ``as_dict``) when no student has two different photos to find it by.
     shift: what was added to the profile's stranger limit; shift_reason says why. expected_fpir: the share of
     strangers accepted at ``accept``. expected_review: the share between review and accept."""
 
@@ -69,7 +75,8 @@ class Thresholds:
     calibration: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        limit = self.student_limit if np.isfinite(self.student_limit) else None
+        return {**asdict(self), "student_limit": limit}  # JSON has no infinity
 
 
 def genuine_scores(
@@ -86,15 +93,27 @@ def genuine_scores(
     students = int(labels.max()) + 1
     sums, counts = class_sums(embeddings, labels, students)
     _, group_of = np.unique(np.stack([labels, groups]), axis=1, return_inverse=True)
+    group_of = group_of.reshape(-1)  # NumPy 2.0 gives it a second axis
     group_sums, group_counts = class_sums(embeddings, group_of, int(group_of.max()) + 1)
     left_sums, left_counts = sums[labels] - group_sums[group_of], counts[labels] - group_counts[group_of]
     left = gallery_from_sums(left_sums, left_counts)
     own = np.einsum("nd,nd->n", embeddings, left.centroids)
     scores = own - compactness_offsets(left.compactness, left_counts, parameters)
-    others = embeddings @ build_gallery(embeddings, labels, students).centroids.T
-    others[np.arange(len(labels)), labels] = -np.inf
     scores[left_counts == 0] = np.nan
-    return GenuineScores(scores.astype(np.float32), (own > others.max(axis=1)) & (left_counts > 0))
+    nearest_other = _nearest_other(embeddings, labels, build_gallery(embeddings, labels, students).centroids)
+    return GenuineScores(scores.astype(np.float32), (own > nearest_other) & (left_counts > 0))
+
+
+def _nearest_other(embeddings: FloatArray, labels: NDArray[np.integer[Any]], centroids: FloatArray) -> FloatArray:
+    """(n,) cosine to the nearest centroid of somebody else. By blocks: 5,000 students with 10 photos make 250 million
+    pairs, a gigabyte of them."""
+    nearest = np.empty(len(embeddings), np.float32)
+    for start in range(0, len(embeddings), BLOCK):
+        block = slice(start, start + BLOCK)
+        cosines = embeddings[block] @ centroids.T
+        cosines[np.arange(len(cosines)), labels[block]] = -np.inf
+        nearest[block] = cosines.max(axis=1)
+    return nearest
 
 
 def find_thresholds(
@@ -115,7 +134,10 @@ def find_thresholds(
     genuine = genuine_scores(embeddings, labels, groups, profile.scoring)
     known = genuine.scores[np.isfinite(genuine.scores)]
 
-    shift, reason = _class_shift(embeddings @ gallery.centroids.T - offsets, labels, profile, photos)
+    # Every photo up to LEVEL_PHOTOS of them, then evenly spread ones: a quantile of millions of pairs needs no more.
+    some = slice(None, None, -(-len(labels) // LEVEL_PHOTOS))
+    cross = embeddings[some] @ gallery.centroids.T - offsets
+    shift, reason = _class_shift(cross, labels[some], profile, photos)
     stranger_best = None
     if strangers is not None and len(strangers) >= MIN_STRANGERS:
         stranger_best = (strangers @ gallery.centroids.T - offsets).max(axis=1)
@@ -125,7 +147,7 @@ def find_thresholds(
     student_limit = float(np.quantile(known, 1 - threshold_percentile / 100)) if len(known) else -np.inf
     accept = max(stranger_limit, student_limit)
     looser = profile.threshold(min(REVIEW_FPIR_FACTOR * max_fpir, 0.5), students, photos) + shift
-    review = min(looser, accept - REVIEW_MIN_WIDTH)
+    review = min(looser, accept - REVIEW_MIN_WIDTH * profile.class_spread)
     expected_fpir = profile.stranger_rate(accept - shift, students, photos)
     return Thresholds(
         accept=float(accept),
@@ -147,18 +169,21 @@ def _class_shift(
     """How far the class's own cross scores lie from the profile's, beyond what random classes differ by.
 
     Students are strangers to one another's galleries: N (N - 1) K scores, an estimate of level that look-alikes
-    hardly move. Small classes scatter more; the spread was measured at 20 students and goes with 1/sqrt(N).
+    hardly move. Small classes scatter more; the spread was measured at 20 students and goes with 1/sqrt(N). Only ever
+    upwards: that students differ from one another says nothing of the stranger who resembles one of them.
     """
     students = scores.shape[1]
     if students < 3:
         return 0.0, "too few students to compare with the profile"
     difference = class_level(scores, labels) - profile.pair_quantile(CLASS_LEVEL_SHARE, photos)
     noise = NOISE_LIMIT * profile.class_spread * np.sqrt(20 / min(students, 20))
-    if abs(difference) <= noise:
-        return 0.0, "the class is like the people the stranger table was measured on"
-    shift = float(difference - np.copysign(noise, difference))
-    word = "more" if shift > 0 else "less"
-    return shift, f"the students are {word} alike than the people the stranger table was measured on"
+    if difference > noise:
+        return float(
+            difference - noise
+        ), "the students are more alike than the people the stranger table was measured on"
+    if difference < -noise:
+        return 0.0, "the students are less alike than the people the stranger table was measured on; its limit is kept"
+    return 0.0, "the class is like the people the stranger table was measured on"
 
 
 def _stranger_shift(
@@ -183,12 +208,15 @@ def _calibrate(
 ) -> dict[str, float]:
     """Slope and intercept of the logistic curve that turns a score into the probability that the named student is
     the right one, with students and strangers equally likely (Platt 1999). Strangers are drawn from the table."""
+    even = {"slope": 0.0, "intercept": 0.0}  # 0.5 for every score: nothing is known
     if len(known) < 2:
-        return {"slope": 0.0, "intercept": 0.0}
+        return even
     shares = (np.arange(200) + 0.5) / 200
     strange = np.array([profile.threshold(float(s), students, photos) + shift for s in shares])
     scores = np.concatenate([known, strange])[:, None]
     truth = np.r_[np.ones(len(known)), np.zeros(len(strange))]
     weights = np.r_[np.full(len(known), 1 / len(known)), np.full(len(strange), 1 / len(strange))] * len(strange)
     fitted = LogisticRegression(C=1e4).fit(scores, truth, sample_weight=weights)
-    return {"slope": float(fitted.coef_[0, 0]), "intercept": float(fitted.intercept_[0])}
+    slope = float(fitted.coef_[0, 0])
+    # Folders so mixed up that strangers score higher than students: confidence may not fall as the score rises.
+    return {"slope": slope, "intercept": float(fitted.intercept_[0])} if slope > 0 else even

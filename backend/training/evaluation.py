@@ -74,7 +74,8 @@ class OpenSetScores:
 
     def threshold_at(self, fpir: float) -> float:
         """The lowest threshold that at most a share ``fpir`` of the strangers exceeds."""
-        allowed = int(math.floor(fpir * len(self.strangers)))
+        # 0.29 of 100 is 28.999999999999996 to the machine, and 29 to whoever asked
+        allowed = math.floor(fpir * len(self.strangers) + 1e-9)
         ordered = np.sort(self.strangers)[::-1]
         return float(ordered[allowed]) if allowed < len(ordered) else -math.inf
 
@@ -90,14 +91,12 @@ class OpenSetScores:
 
     def det(self, rates: tuple[float, ...] = DET_RATES) -> dict[str, float | None]:
         """TPIR at each FPIR. None where there are too few strangers to see so small a rate (one in ``1 / rate``)."""
-        return {
-            f"{rate:g}": self.tpir_at(rate).value if len(self.strangers) * rate >= 1 else None for rate in rates
-        }
+        return {f"{rate:g}": self.tpir_at(rate).value if len(self.strangers) * rate >= 1 else None for rate in rates}
 
     def det_curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """FPIR and FNIR, each (m + 1,), for every threshold between two strangers' scores."""
         ordered = np.sort(self.strangers)[::-1]
-        right = np.sort(self.genuine[self.correct])
+        right = np.sort(self.genuine[self.correct & (self.genuine > -np.inf)])
         found = len(right) - np.searchsorted(right, ordered, side="right")
         fnir = 1 - np.r_[found, len(right)] / max(len(self.genuine), 1)
         return np.arange(len(ordered) + 1) / max(len(ordered), 1), fnir
@@ -131,17 +130,21 @@ class LookAlikes:
 def worst_pairs(
     scores: FloatArray, labels: NDArray[np.integer[Any]], classes: NDArray[np.str_], count: int = 10
 ) -> tuple[LookAlikes, ...]:
-    """The pairs of different students whose photos score highest on one another. scores: (n, N)."""
-    masked = scores.copy()
-    masked[np.arange(len(labels)), labels] = -np.inf
-    best: dict[tuple[int, int], float] = {}
-    flat = np.argsort(-masked, axis=None)[: 50 * count]
-    for photo, other in zip(*np.unravel_index(flat, masked.shape), strict=True):
-        score = float(masked[photo, other])
-        if not math.isfinite(score):
-            break
-        pair = (int(min(labels[photo], other)), int(max(labels[photo], other)))
-        best.setdefault(pair, score)
-        if len(best) == count:
-            break
-    return tuple(LookAlikes(str(classes[a]), str(classes[b]), round(score, 4)) for (a, b), score in best.items())
+    """The ``count`` pairs of different students whose photos score highest on one another, highest first.
+
+    scores: (n, N) of each photo against each student, labels: (n,) whose photo it is.
+    """
+    students = scores.shape[1]
+    best = np.full((students, students), -np.inf, dtype=np.float32)
+    for student in np.unique(labels):
+        best[student] = scores[labels == student].max(axis=0)
+    closest = np.maximum(best, best.T)
+    closest[np.tril_indices(students)] = -np.inf
+    lowest = np.partition(closest, -count, axis=None)[-count] if count < closest.size else -np.inf
+    rows, columns = np.nonzero((closest >= lowest) & np.isfinite(closest))
+    # by score, then by student: the order may not depend on how a sort leaves equal scores
+    order = np.lexsort((columns, rows, -closest[rows, columns]))[:count]
+    return tuple(
+        LookAlikes(str(classes[a]), str(classes[b]), round(float(closest[a, b]), 4))
+        for a, b in zip(rows[order], columns[order], strict=True)
+    )

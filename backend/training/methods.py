@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from recognizer.scoring import ScoringParameters, build_gallery
 from recognizer.types import FloatArray
 from training.evaluation import OpenSetScores
-from training.fitting import FULL_PROBLEM_LIMIT, LOGISTIC_C, MAX_ITERATIONS
+from training.fitting import LOGISTIC_C, MAX_ITERATIONS, MULTINOMIAL_LIMIT, photo_weights
 
 OURS = "compactness-adjusted cosine (used)"
 
@@ -34,30 +34,28 @@ def compare_methods(
     probe against the gallery without its own student (a classifier has then seen that student among its negatives,
     which flatters the last rows). scaler, model: the fitted classifier.
     """
+    left_out = strangers is None
     gallery = build_gallery(embeddings, labels, len(classes))
     own = probes @ gallery.centroids.T
     other = own if strangers is None else strangers @ gallery.centroids.T
     offsets = gallery.offsets(parameters)
-    scored: dict[str, tuple[FloatArray, FloatArray]] = {
-        OURS: (own - offsets, other - offsets),
-        "cosine to the centroid": (own, other),
+    table = {
+        OURS: _row(_scores(own - offsets, other - offsets, truth, left_out, 0.0)),
+        "cosine to the centroid": _row(_scores(own, other, truth, left_out, 0.0)),
+        "cosine + 0.6 x margin": _row(_scores(own, other, truth, left_out, 0.6)),
     }
+    if len(classes) < 3:
+        return table  # a classifier has one value for both of two students
     fitted = {type(model).__name__: model}
-    if not isinstance(model, LogisticRegression) and len(labels) * len(classes) <= FULL_PROBLEM_LIMIT:
+    if not isinstance(model, LogisticRegression) and len(labels) * len(classes) <= MULTINOMIAL_LIMIT:
         logistic = LogisticRegression(C=LOGISTIC_C, max_iter=MAX_ITERATIONS, random_state=seed)
-        fitted["LogisticRegression"] = logistic.fit(scaler.transform(embeddings), classes[labels])
+        fitted["LogisticRegression"] = logistic.fit(
+            scaler.transform(embeddings), classes[labels], sample_weight=photo_weights(labels)
+        )
     for name, estimator in fitted.items():
-        if len(classes) > 2:
-            scored[f"{name} decision value"] = (
-                estimator.decision_function(scaler.transform(probes)),
-                estimator.decision_function(scaler.transform(probes if strangers is None else strangers)),
-            )
-    table = {}
-    for name, (genuine, impostor) in scored.items():
-        impostor = _without_own(impostor, truth) if strangers is None else impostor
-        table[name] = _row(_scores(genuine, impostor, truth, 0.0))
-        if name == "cosine to the centroid":
-            table["cosine + 0.6 x margin"] = _row(_scores(genuine, impostor, truth, 0.6))
+        genuine = estimator.decision_function(scaler.transform(probes))
+        impostor = genuine if strangers is None else estimator.decision_function(scaler.transform(strangers))
+        table[f"{name} decision value"] = _row(_scores(genuine, impostor, truth, left_out, 0.0))
     return table
 
 
@@ -68,11 +66,15 @@ def _without_own(scores: FloatArray, truth: NDArray[np.intp]) -> FloatArray:
 
 
 def _scores(
-    genuine: FloatArray, impostor: FloatArray, truth: NDArray[np.intp], margin_weight: float
+    genuine: FloatArray, impostor: FloatArray, truth: NDArray[np.intp], left_out: bool, margin_weight: float
 ) -> OpenSetScores:
-    best = np.argmax(genuine, axis=1)
+    """left_out: the rows of ``impostor`` are the probes, each to be taken without its own student."""
+    if left_out:
+        impostor = _without_own(impostor, truth)
     return OpenSetScores(
-        _best_with_margin(genuine, margin_weight), best == truth, _best_with_margin(impostor, margin_weight)
+        _best_with_margin(genuine, margin_weight),
+        np.argmax(genuine, axis=1) == truth,
+        _best_with_margin(impostor, margin_weight),
     )
 
 

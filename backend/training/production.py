@@ -94,9 +94,7 @@ def run_training(job: TrainingJob, show: ShowProgress, say: Callable[[str], None
             strangers, strange_issues = _faces(found), strange.issues + found.issues
     with _timed(seconds, "check"):
         groups = groups_by_student(prepared.thumbnails, prepared.labels)
-        issues = (
-            scanned.issues + prepared.issues + quality_issues(prepared, groups) + (strange.issues if strange else ())
-        )
+        issues = scanned.issues + prepared.issues + quality_issues(prepared, groups) + strange_issues
     for issue in issues:
         _logger.info("%s: %s", issue.kind, issue.message)
     say(f"Embedded: {len(prepared.samples)} photos, {prepared.cached_count} of them remembered from before")

@@ -32,11 +32,15 @@ def measure_profile(
 ) -> EmbedderProfile:
     """Profile from (n, d) embeddings with ``names`` (n,).
 
-    students: the people who make up galleries, each with enough photos. strangers: (n,) mask of the photos that
-    probe them. constants: weight, prior, limit and margin; the compactness reference is measured here.
+    students: the people who make up galleries, each with 10 photos or more. strangers: (n,) mask of the photos that
+    probe them. constants: weight, prior, limit and margin; the compactness reference is measured here. Raises
+    ValueError when a student has too few photos or the measured scores make no rising table.
     """
     rng = np.random.default_rng(seed)
     photos_of = {name: np.flatnonzero(names == name) for name in students}
+    short = [str(name) for name, photos in photos_of.items() if len(photos) < max(PHOTOS)]
+    if short:
+        raise ValueError(f"every student needs {max(PHOTOS)} photos, fewer have {', '.join(short[:5])}")
     scoring = ScoringParameters(**{**_plain(constants), "compactness_reference": _reference(embeddings, photos_of)})
     rows, spreads = [], []
     for photos in PHOTOS:

@@ -45,6 +45,20 @@ class EmbedderProfile:
     class_spread: float
     origin: Mapping[str, Any]
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a table that cannot be read both ways: its values have to rise."""
+        if len(self.z) < 2 or not self.photos or len(self.thresholds) != len(self.photos):
+            raise ValueError(
+                f"expected thresholds ({len(self.photos)}, {len(self.z)}), got {len(self.thresholds)} rows"
+            )
+        for name, values in (("z", self.z), ("photos", self.photos), *(("thresholds", row) for row in self.thresholds)):
+            if name == "thresholds" and len(values) != len(self.z):
+                raise ValueError(f"expected {len(self.z)} thresholds in a row, got {len(values)}")
+            if not np.isfinite(values).all() or not (np.diff(values) > 0).all():
+                raise ValueError(f"the {name} of embedder {self.embedder_id!r} must rise, got {values}")
+        if not self.class_spread > 0:
+            raise ValueError(f"class_spread must be above 0, got {self.class_spread}")
+
     def threshold(self, fpir: float, students: int, photos: float) -> float:
         """The accept score above which a share ``fpir`` (0..1) of strangers lies in a class of ``students``."""
         per_student = -np.expm1(np.log1p(-fpir) / students)
@@ -91,7 +105,10 @@ def load_profile(embedder_id: str) -> EmbedderProfile:
     """The committed profile of an embedder; raises TrainingError when it has none."""
     profiles = json.loads(PROFILE_FILE.read_text(encoding="utf-8"))
     if embedder_id not in profiles:
-        raise TrainingError(f"no stranger table for the embedder {embedder_id!r} in {PROFILE_FILE.name}")
+        raise TrainingError(
+            f"no stranger table for the embedder {embedder_id!r} in {PROFILE_FILE.name}; choose one of "
+            f"{', '.join(sorted(profiles))}"
+        )
     return EmbedderProfile.from_dict(profiles[embedder_id])
 
 

@@ -25,8 +25,8 @@ def split_by_student(
     """About ``test_share`` of every student's photos to the test side, at least one, never all.
 
     groups: (n,) photos with the same number are near duplicates of one another and stay on one side; a photo that is
-    its own twin would measure memory, not recognition. A student whose photos all belong to one group is trained
-    on and not measured. The result depends on the labels, the groups and the seed alone.
+    its own twin would measure memory, not recognition. No group belongs to two students. A student whose photos all
+    belong to one group is trained on and not measured. The result depends on the labels, the groups and the seed alone.
     """
     rng = np.random.default_rng(seed)
     test: list[NDArray[np.intp]] = []
@@ -35,12 +35,14 @@ def split_by_student(
         own_groups = np.unique(groups[own])
         if len(own_groups) < 2:
             continue
-        wanted = max(1, round(test_share * len(own)))
+        wanted = min(max(1, round(test_share * len(own))), len(own) - 1)
+        # A large burst of near duplicates may not take more than half of the student's photos away from training. One
+        # of two groups or more is always that small.
+        most = max(wanted, len(own) // 2)
         taken = 0
-        for group in rng.permutation(own_groups)[: len(own_groups) - 1]:
+        for group in rng.permutation(own_groups):
             members = own[groups[own] == group]
-            # a large burst of near duplicates may not swallow half the student's training photos
-            if taken and taken + len(members) > max(wanted, len(own) // 2):
+            if taken + len(members) > most:
                 continue
             test.append(members)
             taken += len(members)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,17 +17,18 @@ import sklearn
 from numpy.typing import NDArray
 
 from errors import TrainingError
-from recognizer.artifact import FORMAT_VERSION, ClassifierArtifact
+from recognizer.artifact import FORMAT_VERSION, ClassifierArtifact, embedder_metadata, new_model_version
 from recognizer.classifier import FaceClassifier
-from recognizer.history import new_model_version
 from recognizer.scoring import Gallery, build_gallery
-from recognizer.types import Decision, EmbedderInfo, FloatArray
+from recognizer.types import EmbedderInfo, FloatArray
 from training.calibration import Thresholds, find_thresholds, genuine_scores
-from training.evaluation import LookAlikes, OpenSetScores, Rate, StudentResult, worst_pairs
 from training.fitting import CLASSIFIERS, fit_scaler_and_classifier
+from training.measurement import EvaluationReport, measure
 from training.methods import compare_methods
 from training.profiles import EmbedderProfile
 from training.split import DatasetSplit, split_by_student
+
+MAX_SEED = 2**32 - 1  # scikit-learn takes no larger one
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,13 @@ class TrainingConfig:
                 f"got {self.threshold_percentile:g}"
             )
         if not 0 < self.max_fpir < 1:
-            raise TrainingError(f"max FPIR is a share between 0 and 1 (0.01 is one stranger in a hundred), "
-                                f"got {self.max_fpir:g}")
+            raise TrainingError(
+                f"max FPIR is a share between 0 and 1 (0.01 is one stranger in a hundred), got {self.max_fpir:g}"
+            )
         if self.min_images < 1:
             raise TrainingError(f"min images must be at least 1, got {self.min_images}")
-        if self.seed < 0:
-            raise TrainingError(f"the seed must be 0 or more, got {self.seed}")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise TrainingError(f"the seed must be a number from 0 to {MAX_SEED}, got {self.seed}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,43 +72,26 @@ class TrainingData:
     fingerprint: str
     strangers: FloatArray | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError when the parts do not fit together or an embedding is none."""
+        n = len(self.embeddings)
+        if self.embeddings.ndim != 2 or self.student_ids.shape != (n,) or self.groups.shape != (n,):
+            raise ValueError(
+                f"expected embeddings (n, d), student_ids (n,), groups (n,), got {self.embeddings.shape}, "
+                f"{self.student_ids.shape}, {self.groups.shape}"
+            )
+        _check_norms(self.embeddings, "embeddings")
+        if self.strangers is not None:
+            if self.strangers.ndim != 2 or self.strangers.shape[1] != self.embeddings.shape[1]:
+                raise ValueError(f"expected strangers (m, {self.embeddings.shape[1]}), got {self.strangers.shape}")
+            _check_norms(self.strangers, "strangers")
 
-@dataclass(frozen=True, slots=True, eq=False)
-class EvaluationReport:
-    """What was measured on photos that the measured model had not seen.
 
-    scores: of the delivered kind of model on held-out probes; strangers are real ones where given, else each probe
-    against the gallery without its own student. methods: the same probes scored in other ways."""
-
-    rank1: Rate
-    tpir: Rate
-    misnamed: Rate
-    review: Rate
-    stranger_fpir: Rate
-    left_out_fpir: Rate
-    measured_thresholds: Thresholds
-    scores: OpenSetScores
-    strangers_are_real: bool
-    students: tuple[StudentResult, ...]
-    pairs: tuple[LookAlikes, ...]
-    methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain and JSON-ready; free of times, so equal for equal data and seed."""
-        return {
-            "rank1": self.rank1.as_dict(),
-            "tpir": self.tpir.as_dict(),
-            "misnamed": self.misnamed.as_dict(),
-            "review": self.review.as_dict(),
-            "stranger_fpir": self.stranger_fpir.as_dict(),
-            "left_out_fpir": self.left_out_fpir.as_dict(),
-            "det": self.scores.det(),
-            "strangers": "real" if self.strangers_are_real else "students left out in turn",
-            "thresholds": self.measured_thresholds.as_dict(),
-            "students": [student.as_dict() for student in self.students],
-            "look_alikes": [asdict(pair) for pair in self.pairs],
-            "methods": {name: dict(row) for name, row in self.methods.items()},
-        }
+def _check_norms(embeddings: FloatArray, name: str) -> None:
+    # one NaN in one photo would turn its student's gallery, and every score against it, into NaN
+    wrong = np.flatnonzero(~(np.abs(np.linalg.norm(embeddings, axis=1) - 1) < 1e-3))
+    if len(wrong):
+        raise ValueError(f"{name} must have norm 1; {len(wrong)} of {len(embeddings)} do not, the first is {wrong[0]}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,13 +124,13 @@ def train(
             "no student has two different photos, so nothing can be held out to measure; add photos taken at "
             "different times"
         )
-    report = _measure(data, labels, classes, split, config, profile)
+    report = _measure_on_held_out(data, labels, classes, split, config, profile)
     model = _Fitted.fit(data, labels, classes, np.arange(len(labels)), config, profile)
     metadata = {
         "format_version": FORMAT_VERSION,
         "model_version": new_model_version(created_at, _digest(data, config)),
         "created_at": created_at.isoformat(timespec="seconds"),
-        "embedder": {**asdict(embedder), "crop_recipe": dict(embedder.crop_recipe), "signature": list(embedder.signature)},
+        "embedder": embedder_metadata(embedder),
         "detector": dict(detector),
         "sklearn_version": sklearn.__version__,
         "numpy_version": np.__version__,
@@ -207,7 +192,7 @@ class _Fitted:
         )
 
 
-def _measure(
+def _measure_on_held_out(
     data: TrainingData,
     labels: NDArray[np.intp],
     classes: NDArray[np.str_],
@@ -217,82 +202,32 @@ def _measure(
 ) -> EvaluationReport:
     # Real strangers are divided too: thresholds may look at one half only, the other measures.
     seen = unseen = None
-    if data.strangers is not None and len(data.strangers):
+    if data.strangers is not None and len(data.strangers) > 1:
         seen, unseen = data.strangers[::2], data.strangers[1::2]
-    halved = TrainingData(data.embeddings, data.student_ids, data.groups, data.fingerprint, seen)
+    halved = replace(data, strangers=seen)
     fitted = _Fitted.fit(halved, labels, classes, split.train, config, profile)
-    classifier = FaceClassifier(fitted.artifact(profile, {}))
-
     probes, truth = data.embeddings[split.test], labels[split.test]
-    identities = classifier.identify(probes)
-    position = {name: index for index, name in enumerate(classifier.classes)}
-    named = np.array([-1 if i.student_id is None else position[i.student_id] for i in identities])
-    uncertain = np.array([i.decision is Decision.UNCERTAIN for i in identities])
-    ranked = classifier.rank(probes)
-    correct = ranked == truth
-    accept = np.array([i.score if i.agreed else -np.inf for i in identities], dtype=np.float32)
-
-    adjusted = probes @ fitted.gallery.centroids.T - fitted.gallery.offsets(profile.scoring)
-    others = adjusted.copy()
-    others[np.arange(len(truth)), truth] = -np.inf
-    left_out = others.max(axis=1)
-    threshold = fitted.thresholds.accept
-    real = unseen is not None and len(unseen) > 0
-    if unseen is not None and real:
-        answers = classifier.identify(unseen)
-        strangers = np.array([a.score if a.agreed else -np.inf for a in answers], dtype=np.float32)
-    else:
-        strangers = left_out
-    return EvaluationReport(
-        rank1=Rate(int(correct.sum()), len(truth)),
-        tpir=Rate(int((named == truth).sum()), len(truth)),
-        misnamed=Rate(int(((named >= 0) & (named != truth)).sum()), len(truth)),
-        review=Rate(int(uncertain.sum()), len(truth)),
-        stranger_fpir=Rate(int((strangers > threshold).sum()), len(strangers)) if real else Rate(0, 0),
-        left_out_fpir=Rate(int((left_out > threshold).sum()), len(left_out)),
-        measured_thresholds=fitted.thresholds,
-        scores=OpenSetScores(accept, correct, strangers),
-        strangers_are_real=real,
-        students=_by_student(classes, truth, named, uncertain, correct),
-        pairs=worst_pairs(adjusted, truth, classes),
-        methods=compare_methods(
-            data.embeddings[split.train], labels[split.train], classes, probes, truth, unseen if real else None,
-            profile.scoring, fitted.scaler, fitted.model, config.seed,
-        ),
+    methods = compare_methods(
+        data.embeddings[split.train],
+        labels[split.train],
+        classes,
+        probes,
+        truth,
+        unseen,
+        profile.scoring,
+        fitted.scaler,
+        fitted.model,
+        config.seed,
     )
-
-
-def _by_student(
-    classes: NDArray[np.str_],
-    truth: NDArray[np.intp],
-    named: NDArray[np.intp],
-    uncertain: NDArray[np.bool_],
-    correct: NDArray[np.bool_],
-) -> tuple[StudentResult, ...]:
-    rows = []
-    for index, name in enumerate(classes):
-        own = truth == index
-        right = int((named[own] == index).sum())
-        wrong = int(((named[own] >= 0) & (named[own] != index)).sum())
-        doubtful = int(uncertain[own].sum())
-        photos = int(own.sum())
-        rows.append(
-            StudentResult(
-                student_id=str(name),
-                photos=photos,
-                named=right,
-                uncertain=doubtful,
-                unknown=photos - right - wrong - doubtful,
-                misnamed=wrong,
-                rank1=int(correct[own].sum()),
-            )
-        )
-    return tuple(rows)
+    classifier = FaceClassifier(fitted.artifact(profile, {}))
+    return measure(classifier, fitted.gallery, fitted.thresholds, profile.scoring, probes, truth, unseen, methods)
 
 
 def _digest(data: TrainingData, config: TrainingConfig) -> str:
-    """Names the model's content: the photos, their embeddings and the settings."""
+    """Names the model's content: the photos and strangers, their embeddings, and the settings."""
     digest = hashlib.sha256(data.fingerprint.encode())
     digest.update(np.ascontiguousarray(data.embeddings).tobytes())
+    if data.strangers is not None:
+        digest.update(np.ascontiguousarray(data.strangers).tobytes())
     digest.update(repr(config).encode())
     return digest.hexdigest()

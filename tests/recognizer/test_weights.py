@@ -279,17 +279,17 @@ def test_another_choice_is_refused(resolve: Resolve) -> None:
     ("platform", "variables", "expected"),
     [
         ("linux", {"XDG_CACHE_HOME": "/var/cache/me"}, "/var/cache/me/smartattendance"),
-        ("linux", {}, "/home/me/.cache/smartattendance"),
-        ("linux", {"XDG_CACHE_HOME": "relative"}, "/home/me/.cache/smartattendance"),
-        ("darwin", {}, "/home/me/Library/Caches/smartattendance"),
+        ("linux", {}, "/homes/me/.cache/smartattendance"),
+        ("linux", {"XDG_CACHE_HOME": "relative"}, "/homes/me/.cache/smartattendance"),
+        ("darwin", {}, "/homes/me/Library/Caches/smartattendance"),
         ("win32", {"LOCALAPPDATA": "/local"}, "/local/smartattendance"),
-        ("win32", {}, "/home/me/AppData/Local/smartattendance"),
+        ("win32", {}, "/homes/me/AppData/Local/smartattendance"),
     ],
 )
 def test_the_cache_folder_is_where_the_system_keeps_caches(
     monkeypatch: pytest.MonkeyPatch, platform: str, variables: dict[str, str], expected: str
 ) -> None:
-    monkeypatch.setattr(Path, "home", classmethod(lambda cls: Path("/home/me")))
+    monkeypatch.setattr(Path, "home", classmethod(lambda cls: Path("/homes/me")))
     monkeypatch.setattr(sys, "platform", platform)
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
