@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
 from tqdm import tqdm
 
 from config import Settings
@@ -25,6 +24,7 @@ from recognizer.drawing import annotate, check_savable, save_picture
 from recognizer.durable_files import write_atomically
 from recognizer.images import ImageLimits, read_image
 from recognizer.pipeline import FaceRecognizer
+from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
 from training.dataset import scan
 from training.opened_model import OpenedModel, open_model
 from training.strangers import scan_strangers

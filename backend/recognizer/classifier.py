@@ -63,8 +63,8 @@ class LinearRanker:
 
     def __init__(self, model: Any, scaler: Any) -> None:
         self._model, self._scaler = model, scaler
-        # Two classes make one row in scikit-learn. An SVC's rows are one-vs-one pairs (three of them for three students)
-        # and do not rank by themselves.
+        # Two classes make one row in scikit-learn. An SVC's rows are one-vs-one pairs (three of them for three
+        # students) and do not rank by themselves.
         one_row_each = type(model) in LINEAR_TYPES and len(model.coef_) == len(model.classes_) > 2
         self._folded = _fold(model, scaler) if one_row_each else None
 
