@@ -46,8 +46,9 @@ lint: environment
 	"$(VENV_PYTHON)" -m mypy $(TYPED)
 
 bench: environment
-	PYTHONPATH=backend "$(VENV_PYTHON)" benchmarks/openset.py $(ARGS)
-	PYTHONPATH=backend "$(VENV_PYTHON)" benchmarks/scale.py $(ARGS)
+	"$(VENV_PYTHON)" benchmarks/openset.py
+	"$(VENV_PYTHON)" benchmarks/scale.py
+	"$(VENV_PYTHON)" benchmarks/training_time.py
 
 clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache build

@@ -262,7 +262,10 @@ INSTALL = "-m pip install --disable-pip-version-check -r requirements-dev.txt"
                 '".venv/bin/python" -m pytest -q --durations=10 --seed 7',
             ],
         ),
-        ("bench", ['".venv/bin/python" benchmarks/openset.py --seed 7', '".venv/bin/python" benchmarks/scale.py']),
+        (
+            "bench",
+            [f'".venv/bin/python" benchmarks/{script}.py' for script in ("openset", "scale", "training_time")],
+        ),
     ],
 )
 def test_make_target_runs_these_commands_in_this_order(workshop: Workshop, target: str, commands: list[str]) -> None:
