@@ -81,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=defaults.threshold_percentile,
         metavar="P",
-        help="percent of the students' held-out photos to accept, 50 to 100 (default: %(default)g)",
+        help="percent of the students' held-out photos to accept, 50 to 100; at 100 the students "
+        "set no limit (default: %(default)g)",
     )
     parser.add_argument(
         "--max-fpir",

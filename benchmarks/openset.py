@@ -164,10 +164,10 @@ def thresholds(
         rng = np.random.default_rng([students, photos, number])
         drawn = draw(faces, students, photos, rng)
         half = parts[number % 2]
-        # at the 100th percentile only the cap on strangers binds, which is what is examined
+        # at the 100th percentile the students set no limit: only the cap on strangers binds, which is examined here
         config = TrainingConfig(classifier=kind, threshold_percentile=100, max_fpir=0.01, seed=number)
         outcome, classifier = fit(faces, drawn, half.profile, config)
-        limit = outcome.thresholds.stranger_limit
+        limit = outcome.thresholds.accept
         result = scores(classifier, faces, drawn.probes, faces.embeddings[half.strangers])
         seen.append(result.fpir(limit).value or 0.0)
         found.append(result.tpir(limit).value or 0.0)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from training.calibration import limit_of_students
 from training.trainer import TrainingOutcome
 
 # The two ends of the usual range of --threshold-percentile: strict and lenient.
@@ -24,8 +25,7 @@ def threshold_advice(outcome: TrainingOutcome) -> Iterator[str]:
 
 def student_limit(outcome: TrainingOutcome, percentile: float) -> float:
     """The score that ``percentile`` percent of the students' photos reach; -inf when nothing is known of them."""
-    known = outcome.genuine[np.isfinite(outcome.genuine)]
-    return float(np.quantile(known, 1 - percentile / 100)) if len(known) else -np.inf
+    return limit_of_students(outcome.genuine[np.isfinite(outcome.genuine)], percentile)
 
 
 def _more_lenient(outcome: TrainingOutcome) -> str:

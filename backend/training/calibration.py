@@ -59,7 +59,8 @@ class GenuineScores:
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     """accept, review: accept scores. student_limit, stranger_limit: the two limits; bound_by names the stricter.
-    student_limit is -inf (None in ``as_dict``) when no student has two different photos to find it by.
+    student_limit is -inf (None in ``as_dict``) where there is none: at the 100th percentile, or when no student has
+    two different photos to find it by.
     shift: what was added to the profile's stranger limit; shift_reason says why. expected_fpir: the share of
     strangers accepted at ``accept``. expected_review: the share between review and accept."""
 
@@ -144,7 +145,7 @@ def find_thresholds(
         shift, reason = _stranger_shift(stranger_best, students, profile, photos, shift, reason)
 
     stranger_limit = profile.threshold(max_fpir, students, photos) + shift
-    student_limit = float(np.quantile(known, 1 - threshold_percentile / 100)) if len(known) else -np.inf
+    student_limit = limit_of_students(known, threshold_percentile)
     accept = max(stranger_limit, student_limit)
     looser = profile.threshold(min(REVIEW_FPIR_FACTOR * max_fpir, 0.5), students, photos) + shift
     review = min(looser, accept - REVIEW_MIN_WIDTH * profile.class_spread)
@@ -161,6 +162,16 @@ def find_thresholds(
         expected_review=profile.stranger_rate(review - shift, students, photos) - expected_fpir,
         calibration=_calibrate(known, profile, students, photos, shift),
     )
+
+
+def limit_of_students(known: FloatArray, percentile: float) -> float:
+    """The score that ``percentile`` percent of the held-out genuine scores ``known`` reach.
+
+    -inf, that is no limit, when all are to be accepted: the cap on strangers then stands alone, where the lowest single
+    score would be an accident of one photo. -inf as well when no score is known."""
+    if percentile >= 100 or not len(known):
+        return -np.inf
+    return float(np.quantile(known, 1 - percentile / 100))
 
 
 def _class_shift(

@@ -1,0 +1,139 @@
+"""The thresholds that a model carries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from recognizer.classifier import sigmoid
+from recognizer.scoring import build_gallery
+from recognizer.types import FloatArray
+from support.embeddings import PARAMETERS, make_people, make_profile, unit
+from training.calibration import MIN_STRANGERS, Thresholds, find_thresholds, genuine_scores
+
+STUDENTS, EACH = 30, 8
+PEOPLE = make_people(STUDENTS, seed=1)
+PHOTOS, LABELS = PEOPLE.photos(EACH, seed=2)
+ALONE = np.arange(len(LABELS))  # every photo a group of its own
+PROFILE = make_profile()
+
+
+def found(percentile: float = 95, max_fpir: float = 0.01, strangers: FloatArray | None = None) -> Thresholds:
+    return find_thresholds(
+        PHOTOS, LABELS, ALONE, PROFILE, threshold_percentile=percentile, max_fpir=max_fpir, strangers=strangers
+    )
+
+
+def by_hand(index: int, left: np.ndarray) -> float:
+    """The score of one photo against its student's gallery of the photos ``left``."""
+    own = build_gallery(PHOTOS[left], np.zeros(len(left), int), 1)
+    return float(PHOTOS[index] @ own.centroids[0] - own.offsets(PARAMETERS)[0])
+
+
+def test_a_photo_is_scored_against_the_rest_of_its_students_photos() -> None:
+    scores = genuine_scores(PHOTOS, LABELS, ALONE, PARAMETERS).scores
+    for index in (0, 17, 100, 239):
+        left = np.flatnonzero((LABELS[index] == LABELS) & (index != ALONE))
+        assert scores[index] == pytest.approx(by_hand(index, left), abs=1e-5)
+
+
+def test_near_duplicates_do_not_vouch_for_one_another() -> None:
+    groups = ALONE.copy()
+    groups[1] = groups[2] = groups[0]
+    scores = genuine_scores(PHOTOS, LABELS, groups, PARAMETERS).scores
+    assert scores[0] == pytest.approx(by_hand(0, np.arange(3, EACH)), abs=1e-5)
+
+
+def test_a_student_with_one_photo_has_no_genuine_score() -> None:
+    keep = np.r_[0, np.arange(EACH, len(LABELS))]
+    scores = genuine_scores(PHOTOS[keep], LABELS[keep], ALONE[keep], PARAMETERS)
+    assert np.isnan(scores.scores[0]) and not scores.rank1[0]
+    assert np.isfinite(scores.scores[1:]).all()
+
+
+@pytest.mark.parametrize("percentile", [80, 90, 95, 98])
+def test_the_percentile_is_the_share_of_held_out_faces_accepted(percentile: float) -> None:
+    thresholds = found(percentile, max_fpir=0.5)
+    assert thresholds.bound_by == "students"
+    genuine = genuine_scores(PHOTOS, LABELS, ALONE, PARAMETERS).scores
+    assert np.mean(genuine >= thresholds.accept) == pytest.approx(percentile / 100, abs=0.01)
+
+
+def test_the_stricter_limit_binds_and_is_named() -> None:
+    lenient, strict = found(100, 0.01), found(50, 0.01)
+    assert lenient.bound_by == "strangers" and lenient.accept == lenient.stranger_limit > lenient.student_limit
+    assert strict.bound_by == "students" and strict.accept == strict.student_limit > strict.stranger_limit
+    assert lenient.as_dict()["student_limit"] is None  # JSON has no infinity
+
+
+def test_each_option_moves_the_threshold_its_way() -> None:
+    by_percentile = [found(p, 0.01).accept for p in (90, 95, 98, 100)]
+    by_fpir = [found(100, f).accept for f in (0.1, 0.01, 0.001)]
+    assert by_percentile == sorted(by_percentile, reverse=True) and by_percentile[0] > by_percentile[-1]
+    assert by_fpir == sorted(by_fpir) and by_fpir[0] < by_fpir[-1]
+
+
+def test_there_is_always_a_band_for_review_below_the_threshold() -> None:
+    for percentile in (50, 95, 100):
+        for fpir in (0.001, 0.01, 0.3):
+            thresholds = found(percentile, fpir)
+            assert thresholds.review < thresholds.accept
+            assert 0 <= thresholds.expected_fpir <= fpir * 1.02
+            assert thresholds.expected_review > 0
+
+
+def test_the_rate_stated_is_the_rate_that_fresh_strangers_show() -> None:
+    seen = []
+    for number in range(8):
+        photos, labels = make_people(STUDENTS, seed=100 + number).photos(EACH, seed=number)
+        thresholds = find_thresholds(
+            photos, labels, np.arange(len(labels)), PROFILE, threshold_percentile=100, max_fpir=0.02
+        )
+        strange, _ = make_people(1500, seed=200 + number).photos(1, seed=number)
+        gallery = build_gallery(photos, labels, STUDENTS)
+        best = (strange @ gallery.centroids.T - gallery.offsets(PARAMETERS)).max(axis=1)
+        seen.append(float(np.mean(best > thresholds.stranger_limit)))
+    assert 0.01 <= np.mean(seen) <= 0.04, seen
+    assert max(seen) <= 0.08, seen
+
+
+def test_a_class_of_people_who_look_alike_gets_a_higher_limit() -> None:
+    photos, labels = make_people(STUDENTS, seed=1, common=1.6).photos(EACH, seed=2)
+    alike = find_thresholds(photos, labels, np.arange(len(labels)), PROFILE, threshold_percentile=100, max_fpir=0.01)
+    assert alike.shift > 0.1 and "more alike" in alike.shift_reason
+    assert found(100).shift == 0 and "is like" in found(100).shift_reason
+
+
+def test_a_class_of_very_different_people_does_not_lower_it() -> None:
+    photos, labels = make_people(STUDENTS, seed=1, common=0.0).photos(EACH, seed=2)
+    profile = replace(PROFILE, class_spread=0.001)
+    different = find_thresholds(
+        photos, labels, np.arange(len(labels)), profile, threshold_percentile=100, max_fpir=0.01
+    )
+    assert different.shift == 0 and "less alike" in different.shift_reason
+
+
+def test_real_strangers_move_the_limit_towards_them_and_more_of_them_move_it_further() -> None:
+    near = unit(make_people(400, seed=50).photos(1, seed=51)[0] + 0.8 * PEOPLE.centres[np.arange(400) % STUDENTS])
+    plain = found(100)
+    few, many = found(100, strangers=near[:30]), found(100, strangers=near)
+    assert plain.accept < few.accept < many.accept
+    assert "30 photos of real strangers" in few.shift_reason
+
+
+def test_a_handful_of_strangers_is_not_listened_to() -> None:
+    strange, _ = make_people(MIN_STRANGERS - 1, seed=60).photos(1, seed=61)
+    assert found(100, strangers=strange) == found(100)
+
+
+def test_confidence_rises_with_the_score() -> None:
+    calibration = found().calibration
+    genuine = genuine_scores(PHOTOS, LABELS, ALONE, PARAMETERS).scores
+    confidence = [
+        sigmoid(calibration["slope"] * score + calibration["intercept"])
+        for score in (PROFILE.threshold(0.5, STUDENTS, EACH), found(100).accept, float(np.median(genuine)))
+    ]
+    assert confidence == sorted(confidence)
+    assert confidence[0] < 0.1 and confidence[-1] > 0.95

@@ -1,0 +1,77 @@
+"""What is known of strangers: the committed tables, and measuring such a table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from errors import TrainingError
+from recognizer.scoring import build_gallery
+from support.embeddings import PARAMETERS, make_people, make_profile, student_ids
+from training.profile_measurement import measure_profile
+from training.profiles import EmbedderProfile, class_level, load_profile
+
+EMBEDDERS = ("facenet", "dlib")
+
+
+@pytest.mark.parametrize("embedder", EMBEDDERS)
+@pytest.mark.parametrize("students", [2, 20, 500])
+@pytest.mark.parametrize("fpir", [0.001, 0.01, 0.1])
+def test_rate_and_threshold_are_each_others_inverse(embedder: str, students: int, fpir: float) -> None:
+    profile = load_profile(embedder)
+    threshold = profile.threshold(fpir, students, 7)
+    assert profile.stranger_rate(threshold, students, 7) == pytest.approx(fpir, rel=0.02)
+
+
+@pytest.mark.parametrize("embedder", EMBEDDERS)
+def test_more_students_and_fewer_strangers_ask_for_a_higher_threshold(embedder: str) -> None:
+    profile = load_profile(embedder)
+    by_size = [profile.threshold(0.01, students, 10) for students in (2, 10, 50, 500, 5_000, 50_000)]
+    by_rate = [profile.threshold(rate, 50, 10) for rate in (0.2, 0.05, 0.01, 0.001, 0.0001)]
+    assert by_size == sorted(by_size) and by_rate == sorted(by_rate)
+    assert by_size[-1] < 1.0  # still a score that a student's own photo can reach
+
+
+@pytest.mark.parametrize("embedder", EMBEDDERS)
+def test_the_committed_table_says_where_it_comes_from_and_falls_with_the_rate(embedder: str) -> None:
+    profile = load_profile(embedder)
+    assert profile.origin["students"] == 79 and "lfw" in str(profile.origin["data"])
+    assert (np.diff(np.array(profile.thresholds), axis=1) > 0).all()
+    assert EmbedderProfile.from_dict(profile.as_dict()) == profile
+
+
+def test_an_embedder_without_table_is_refused_by_name() -> None:
+    with pytest.raises(TrainingError, match="'arcface'"):
+        load_profile("arcface")
+
+
+def test_a_measured_table_states_the_rate_that_other_strangers_show() -> None:
+    everyone = make_people(1400, seed=3)
+    photos, labels = everyone[slice(0, 40)].photos(10, seed=4)
+    strange, _ = everyone[slice(40, 700)].photos(1, seed=5)
+    names = np.concatenate([student_ids(40)[labels], np.full(len(strange), "stranger")])
+    profile = measure_profile(
+        "synthetic", np.concatenate([photos, strange]), names, student_ids(40), names == "stranger", PARAMETERS, {}, 1
+    )
+    fresh, _ = everyone[slice(700, None)].photos(1, seed=6)
+    gallery = build_gallery(photos, labels, 40)
+    best = (fresh @ gallery.centroids.T - gallery.offsets(profile.scoring)).max(axis=1)
+    for stated in (0.02, 0.05, 0.2):
+        seen = float(np.mean(best > profile.threshold(stated, 40, 10)))
+        assert stated / 2 <= seen <= 2 * stated, (stated, seen)
+
+
+def test_class_level_looks_at_other_students_only_and_not_at_one_pair_of_twins() -> None:
+    people = make_people(20, seed=8)
+    photos, labels = people.photos(6, seed=9)
+    scores = photos @ build_gallery(photos, labels, 20).centroids.T
+    level = class_level(scores, labels)
+    with_twins = scores.copy()
+    with_twins[labels == 0, 1] = with_twins[labels == 1, 0] = 0.95
+    assert level < 0.5  # photos score far higher on their own student
+    assert class_level(with_twins, labels) == pytest.approx(level, abs=0.02)
+
+
+def test_the_synthetic_profile_of_the_other_tests_is_a_profile() -> None:
+    profile = make_profile()
+    assert profile.threshold(0.01, 50, 10) > profile.threshold(0.1, 50, 10)
