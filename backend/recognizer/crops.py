@@ -97,8 +97,9 @@ def _cut_landmarks(image: RGBImage, landmarks: FloatArray, size: int) -> RGBImag
     if scale < 0.5:
         shrink = 2 * scale
         source = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-        matrix = matrix.copy()
-        matrix[:, :2] /= shrink
+        # pixel centres: position p of the small image lies at (p + 0.5) / shrink - 0.5 of the large one
+        centre = np.full(2, 0.5 / shrink - 0.5)
+        matrix = np.hstack([matrix[:, :2] / shrink, (matrix[:, :2] @ centre + matrix[:, 2])[:, None]])
     chip: RGBImage = cv2.warpAffine(source, matrix, (size, size), flags=cv2.INTER_LINEAR)  # type: ignore[assignment]
     return chip
 

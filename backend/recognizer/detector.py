@@ -16,8 +16,9 @@ SMALLEST_FACE = 12  # pixels; P-Net's own window, nothing smaller can be found
 
 @dataclass(frozen=True, slots=True)
 class DetectorConfig:
-    """min_face_size: pixels of the shorter box side; 40 is what FaceNet still separates people at and halves the
-    work of 20. thresholds: of P-Net, R-Net and O-Net, as published with MTCNN (Zhang et al. 2016).
+    """min_face_size: pixels; the search starts with squares of this side, and the box fitted to what is found there
+    may be half as wide. 40 is what FaceNet still separates people at and halves the work of 20. thresholds: of
+    P-Net, R-Net and O-Net, as published with MTCNN (Zhang et al. 2016).
     scale_factor: from one pyramid level to the next, MTCNN's 0.709 (half the area). min_probability: faces that
     O-Net is less sure of are dropped; below 0.9 most boxes in crowded scenes are not faces."""
 

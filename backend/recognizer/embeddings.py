@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from errors import WeightsError
 from recognizer.crops import CropRecipe
 from recognizer.engines.base import EmbeddingEngine
 from recognizer.types import DetectedFace, EmbedderInfo, FloatArray, RGBImage, check_image
@@ -16,13 +17,16 @@ BATCH_SIZE = 16
 
 
 class FaceEmbedder:
-    """Embeds faces with one network and one crop recipe. Thread-safe when its engine is."""
+    """Embeds faces with one network and one crop recipe. Thread-safe when its engine is. Raises WeightsError when
+    the network's output is not finite or all zero."""
 
     def __init__(self, embedder_id: str, engine: EmbeddingEngine, recipe: CropRecipe, weights_sha256: str) -> None:
         self._engine = engine
         self.recipe = recipe
         self.dimension = engine.dimension
         signature = self.embed_crops(_signature_crop(recipe.size)[None])[0]
+        if not np.isfinite(signature).all() or not signature.any():
+            raise WeightsError(f"the {embedder_id} network computes nothing usable: its weights are damaged")
         self.info = EmbedderInfo(
             id=embedder_id,
             weights_sha256=weights_sha256,

@@ -23,7 +23,7 @@ from errors import WeightsError
 CONVOLUTIONS = 29
 KERNEL = 3
 STEM_KERNEL = 7
-STEM_WIDTH = 32
+OUTPUTS = 128
 
 
 class DlibResNet(nn.Module):
@@ -92,7 +92,10 @@ class _Reader:
 
 def read_dlib_resnet(path: Path) -> DlibResNet:
     """Read ``dlib_face_recognition_resnet_model_v1.dat``; raises WeightsError for any other file."""
-    reader = _Reader(path.read_bytes())
+    try:
+        reader = _Reader(path.read_bytes())
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
     try:
         convolutions: list[nn.Conv2d] = []
         channels = 3
@@ -102,9 +105,13 @@ def read_dlib_resnet(path: Path) -> DlibResNet:
             channels = convolution.out_channels
         reader.seek_tag(b"fc_2")
         outputs, inputs = reader.integer(), reader.integer()
+        if (outputs, inputs) != (OUTPUTS, channels):
+            raise WeightsError(f"the last layer takes {inputs} numbers to {outputs}: not dlib's face ResNet")
         fc = reader.tensor().reshape(inputs, outputs)
     except (IndexError, ValueError) as error:
         raise WeightsError(f"{path} is not dlib's face ResNet: {error}") from error
+    except WeightsError as error:
+        raise WeightsError(f"{path} cannot be used: {error}") from error
     return DlibResNet(convolutions, torch.from_numpy(fc))
 
 
@@ -113,6 +120,8 @@ def _read_convolution(reader: _Reader, channels: int, kernel: int) -> nn.Conv2d:
     parameters = reader.tensor()
     out = reader.integer()
     rows, columns, stride_y, stride_x, pad_y, pad_x = (reader.integer() for _ in range(6))
+    if (stride_y, stride_x, pad_y, pad_x) not in ((1, 1, 1, 1), (2, 2, 0, 0)):
+        raise WeightsError("a convolution with another stride or padding: not dlib's face ResNet")
     weights = out * channels * kernel * kernel
     if (rows, columns) != (kernel, kernel) or len(parameters) != weights + out:
         raise WeightsError(f"a {rows}x{columns} convolution with {len(parameters)} numbers: not dlib's face ResNet")

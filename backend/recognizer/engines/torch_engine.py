@@ -130,6 +130,8 @@ def _read_facenet_state(weights: Path, network: nn.Module) -> dict[str, torch.Te
         raise WeightsError(f"{weights} is not a torch weights file ({type(error).__name__})") from error
     if not isinstance(state, dict):
         raise WeightsError(f"{weights} holds a {type(state).__name__}, not a state dict")
+    if not all(isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in state.items()):
+        raise WeightsError(f"{weights} is not FaceNet (InceptionResnetV1): it does not hold named tensors alone")
     # The official file also carries the head that told 8,631 people apart; embeddings do not need it.
     state = {name: tensor for name, tensor in state.items() if not name.startswith("logits.")}
     expected = network.state_dict()
