@@ -7,6 +7,7 @@ The same arguments give the same numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,7 @@ def student_ids(count: int) -> NDArray[np.str_]:
     return np.array([f"S{number:05d}" for number in range(count)])
 
 
+@cache
 def make_profile(
     *,
     people: int = 60,

@@ -12,6 +12,7 @@ from recognizer.scoring import build_gallery
 from recognizer.types import FloatArray
 from support.embeddings import PARAMETERS, make_people, make_profile, unit
 from training.calibration import MIN_STRANGERS, Thresholds, find_thresholds, genuine_scores
+from training.profiles import load_profile
 
 STUDENTS, EACH = 30, 8
 PEOPLE = make_people(STUDENTS, seed=1)
@@ -82,6 +83,36 @@ def test_there_is_always_a_band_for_review_below_the_threshold() -> None:
             assert thresholds.review < thresholds.accept
             assert 0 <= thresholds.expected_fpir <= fpir * 1.02
             assert thresholds.expected_review > 0
+
+
+@pytest.mark.parametrize("embedder", ["facenet", "dlib"])
+@pytest.mark.parametrize("students", [10, 50])
+def test_not_every_stranger_is_sent_to_review(embedder: str, students: int) -> None:
+    # dlib's scores lie ten times closer together than FaceNet's; a band of one width for both would hold a third of all
+    photos, labels = make_people(students, seed=3).photos(5, seed=4)
+    thresholds = find_thresholds(
+        photos, labels, np.arange(len(labels)), load_profile(embedder), threshold_percentile=100, max_fpir=0.01
+    )
+    assert thresholds.expected_fpir == pytest.approx(0.01, rel=0.02)
+    assert 0.02 < thresholds.expected_fpir + thresholds.expected_review < 0.06
+
+
+def test_rank1_of_held_out_photos_is_that_of_a_search_through_all() -> None:
+    genuine = genuine_scores(PHOTOS, LABELS, ALONE, PARAMETERS)
+    whole = build_gallery(PHOTOS, LABELS, STUDENTS).centroids
+    for index in range(0, len(LABELS), 7):
+        left = np.flatnonzero((LABELS[index] == LABELS) & (index != ALONE))
+        own = float(PHOTOS[index] @ build_gallery(PHOTOS[left], np.zeros(len(left), int), 1).centroids[0])
+        others = np.delete(PHOTOS[index] @ whole.T, LABELS[index])
+        assert genuine.rank1[index] == (own > others.max())
+    assert genuine.rank1.mean() > 0.97
+
+
+def test_folders_of_mixed_up_people_get_no_confidence_that_falls_with_the_score() -> None:
+    photos, _ = make_people(STUDENTS * EACH, seed=70).photos(1, seed=71)  # no two photos in a folder of one person
+    mixed = find_thresholds(photos, LABELS, ALONE, PROFILE, threshold_percentile=95, max_fpir=0.01)
+    assert mixed.calibration["slope"] >= 0
+    assert mixed.accept >= mixed.stranger_limit
 
 
 def test_the_rate_stated_is_the_rate_that_fresh_strangers_show() -> None:

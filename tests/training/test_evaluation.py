@@ -16,7 +16,7 @@ def scores(genuine: Any, correct: Any, strangers: Any) -> OpenSetScores:
     return OpenSetScores(np.array(genuine, np.float32), np.array(correct, bool), np.array(strangers, np.float32))
 
 
-# Wilson (1927) intervals; the first three as R's binom::binom.wilson prints them
+# Wilson (1927) intervals as scipy.stats.binomtest(...).proportion_ci(method="wilson") gives them
 @pytest.mark.parametrize(
     ("count", "total", "low", "high"),
     [

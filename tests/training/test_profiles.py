@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from errors import TrainingError
 from recognizer.scoring import build_gallery
 from support.embeddings import PARAMETERS, make_people, make_profile, student_ids
+from training import profile_measurement
 from training.profile_measurement import measure_profile
 from training.profiles import EmbedderProfile, class_level, load_profile
 
@@ -45,7 +48,8 @@ def test_an_embedder_without_table_is_refused_by_name() -> None:
         load_profile("arcface")
 
 
-def test_a_measured_table_states_the_rate_that_other_strangers_show() -> None:
+def test_a_measured_table_states_the_rate_that_other_strangers_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile_measurement, "REPEATS", 8)  # enough for these people, and fast
     everyone = make_people(1400, seed=3)
     photos, labels = everyone[slice(0, 40)].photos(10, seed=4)
     strange, _ = everyone[slice(40, 700)].photos(1, seed=5)
@@ -59,6 +63,38 @@ def test_a_measured_table_states_the_rate_that_other_strangers_show() -> None:
     for stated in (0.02, 0.05, 0.2):
         seen = float(np.mean(best > profile.threshold(stated, 40, 10)))
         assert stated / 2 <= seen <= 2 * stated, (stated, seen)
+
+
+def test_a_student_with_too_few_photos_cannot_be_measured_on() -> None:
+    photos, labels = make_people(12, seed=3).photos(9, seed=4)
+    names = student_ids(12)[labels]
+    with pytest.raises(ValueError, match="every student needs 10 photos, fewer have S00000"):
+        measure_profile("synthetic", photos, names, student_ids(11), names == "S00011", PARAMETERS, {}, 1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"thresholds": ((0.2, 0.1, 0.3),)},
+        {"thresholds": ((0.1, 0.2),)},
+        {"thresholds": ((0.1, 0.2, float("nan")),)},
+        {"z": (0.0, 0.0, 1.0)},
+        {"photos": (5, 2), "thresholds": ((0.1, 0.2, 0.3), (0.1, 0.2, 0.3))},
+        {"class_spread": 0.0},
+    ],
+    ids=str,
+)
+def test_a_table_that_does_not_rise_is_refused(changes: dict[str, Any]) -> None:
+    parts: dict[str, Any] = {"z": (0.0, 1.0, 2.0), "photos": (5,), "thresholds": ((0.1, 0.2, 0.3),)}
+    parts |= {"embedder_id": "any", "scoring": PARAMETERS, "class_spread": 0.01, "origin": {}}
+    EmbedderProfile(**parts)
+    with pytest.raises(ValueError):
+        EmbedderProfile(**{**parts, **changes})
+
+
+@pytest.mark.parametrize("embedder", EMBEDDERS)
+def test_the_committed_tables_keep_twins_apart(embedder: str) -> None:
+    assert 0 < load_profile(embedder).scoring.min_margin < load_profile(embedder).class_spread * 1.5
 
 
 def test_class_level_looks_at_other_students_only_and_not_at_one_pair_of_twins() -> None:

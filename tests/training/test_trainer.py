@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,17 +23,29 @@ PHOTOS, LABELS = PEOPLE.photos(10, seed=2)
 DATA = TrainingData(PHOTOS, student_ids(24)[LABELS], np.arange(len(LABELS)), "fingerprint")
 
 
-def trained(data: TrainingData = DATA, when: datetime = NOW, **changes: object) -> TrainingOutcome:
-    return train(data, TrainingConfig(**changes), make_profile(), EMBEDDER, {"id": "mtcnn"}, when)  # type: ignore[arg-type]
+def trained(data: TrainingData = DATA, when: datetime = NOW, **changes: Any) -> TrainingOutcome:
+    return train(data, TrainingConfig(**changes), make_profile(), EMBEDDER, {"id": "mtcnn"}, when)
+
+
+@pytest.fixture(scope="module")
+def outcome() -> TrainingOutcome:
+    """Of the usual settings; for the tests that only look at it."""
+    return trained()
 
 
 def metrics(outcome: TrainingOutcome) -> str:
     return json.dumps(outcome.report.as_dict(), allow_nan=False)
 
 
-def test_same_photos_and_seed_give_the_same_metrics_to_the_byte_at_any_time() -> None:
-    assert metrics(trained()) == metrics(trained(when=NOW + timedelta(days=3)))
-    assert metrics(trained()) != metrics(trained(seed=43))
+def test_same_photos_and_seed_give_the_same_metrics_to_the_byte_at_any_time(outcome: TrainingOutcome) -> None:
+    again = trained(when=NOW + timedelta(days=3))
+    assert metrics(again) == metrics(outcome)
+    assert again.artifact.metadata["metrics"] == outcome.artifact.metadata["metrics"] == outcome.report.as_dict()
+    assert (again.artifact.threshold, again.artifact.calibration) == (
+        outcome.artifact.threshold,
+        outcome.artifact.calibration,
+    )
+    assert metrics(trained(seed=43)) != metrics(outcome)
 
 
 @pytest.mark.parametrize("classifier", ["svm", "logistic"])
@@ -46,15 +59,14 @@ def test_new_photos_get_their_names_and_strangers_none(classifier: str) -> None:
     assert sum(answer.decision is Decision.KNOWN for answer in model.identify(strange)) <= 9
 
 
-def test_a_fifth_of_each_students_photos_measures_and_none_of_it_trained() -> None:
-    outcome = trained()
+def test_a_fifth_of_each_students_photos_measures_and_none_of_it_trained(outcome: TrainingOutcome) -> None:
     assert outcome.report.rank1.total == len(outcome.split.test) == 48
     assert not set(outcome.split.test) & set(outcome.split.train)
     assert all(student.photos == 2 for student in outcome.report.students)
 
 
-def test_what_is_delivered_knows_every_photo() -> None:
-    gallery = trained().artifact.gallery
+def test_what_is_delivered_knows_every_photo(outcome: TrainingOutcome) -> None:
+    gallery = outcome.artifact.gallery
     assert gallery is not None and gallery["counts"].tolist() == [10] * 24
 
 
@@ -76,14 +88,14 @@ def test_strangers_that_found_the_threshold_are_not_those_that_measure() -> None
     assert trained(replace(DATA, strangers=far)).report.measured_thresholds == report.measured_thresholds
 
 
-def test_without_strangers_none_are_claimed() -> None:
-    report = trained().report
+def test_without_strangers_none_are_claimed(outcome: TrainingOutcome) -> None:
+    report = outcome.report
     assert report.stranger_fpir.value is None and report.left_out_fpir.total == 48
     assert report.as_dict()["strangers"] == "students left out in turn"
 
 
-def test_every_way_to_score_is_compared_on_the_same_photos() -> None:
-    methods = trained().report.methods
+def test_every_way_to_score_is_compared_on_the_same_photos(outcome: TrainingOutcome) -> None:
+    methods = outcome.report.methods
     assert len(methods) >= 5
     assert {row["rank1"]["total"] for row in methods.values()} == {48}
 
@@ -92,6 +104,7 @@ def test_two_students_with_two_photos_are_enough() -> None:
     keep = np.flatnonzero((LABELS < 2) & (np.arange(len(LABELS)) % 10 < 2))
     outcome = trained(TrainingData(PHOTOS[keep], DATA.student_ids[keep], keep, "small"))
     assert outcome.report.rank1.total == 2
+    assert json.loads(metrics(outcome))["thresholds"]["student_limit"] is None  # one photo each was left to measure by
     assert FaceClassifier(outcome.artifact).classes == ("S00000", "S00001")
 
 
@@ -115,11 +128,42 @@ def test_what_cannot_be_trained_on_is_refused_with_the_reason(keep: np.ndarray, 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"classifier": "forest"}, {"threshold_percentile": 101}, {"max_fpir": 0}, {"max_fpir": 1}, {"min_images": 0}],
+    [
+        {"classifier": "forest"},
+        {"threshold_percentile": 101},
+        {"max_fpir": 0},
+        {"max_fpir": 1},
+        {"min_images": 0},
+        {"seed": -1},
+        {"seed": 2**32},
+    ],
 )
 def test_settings_out_of_range_are_refused(changes: dict[str, object]) -> None:
     with pytest.raises(TrainingError):
         TrainingConfig(**changes)  # type: ignore[arg-type]
+
+
+def test_other_strangers_or_settings_make_another_version(outcome: TrainingOutcome) -> None:
+    strange, _ = make_people(30, seed=5).photos(1, seed=6)
+    others = trained(replace(DATA, strangers=strange)), trained(max_fpir=0.02)
+    versions = {each.artifact.model_version for each in (outcome, *others)}
+    assert len(versions) == 3
+    assert all(version.startswith("20261123T090000Z-") for version in versions)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"student_ids": DATA.student_ids[:-1]}, "got .*240, 64.*239"),
+        ({"embeddings": 2 * PHOTOS}, "240 of 240 do not"),
+        ({"embeddings": np.where(np.arange(240)[:, None] == 7, np.nan, PHOTOS)}, "1 of 240 do not, the first is 7"),
+        ({"strangers": PHOTOS[:, :8]}, "expected strangers"),
+    ],
+    ids=["a name missing", "not of length 1", "no number", "another embedder's"],
+)
+def test_embeddings_that_are_none_never_reach_a_model(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        replace(DATA, **changes)
 
 
 def test_the_model_says_what_it_was_made_of() -> None:
