@@ -11,14 +11,13 @@ import json
 import logging
 import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from config import Settings
 from errors import ConfigurationError, InvalidImageError, ModelNotFoundError, SmartAttendanceError
+from recognizer.assembly import limit_threads
 from recognizer.detector import DetectorConfig
 from recognizer.drawing import annotate, check_savable, save_picture
 from recognizer.durable_files import write_atomically
@@ -27,6 +26,7 @@ from recognizer.pipeline import FaceRecognizer
 from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
 from training.dataset import scan
 from training.opened_model import OpenedModel, open_model
+from training.progress import ProgressBar
 from training.strangers import scan_strangers
 from training.testing import PictureTest, measure_strangers, measure_students
 from training.testing_json import as_json
@@ -36,11 +36,12 @@ DEFAULT_MIN_ACCURACY = 0.90
 FINE, BELOW_ACCURACY, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 
 EPILOG = f"""
-exit status: {FINE} fine; {BELOW_ACCURACY} fewer students named rightly than --min-accuracy; {UNUSABLE} wrong usage, \
+exit status: {FINE} fine; {BELOW_ACCURACY} fewer students named rightly than --min-accuracy; {UNUSABLE} wrong usage,
 no model, or a picture or folder that cannot be used; {INTERRUPTED} interrupted.
 
---min-accuracy looks at the share of photos that are given the right name (TPIR), not at rank-1, the share for which \
-the right student ranks first: a face that ranks first and is turned away as unknown is not marked present.
+--min-accuracy looks at the share of photos that are given the right name (TPIR), not at rank-1, the share
+for which the right student ranks first: a face that ranks first and is turned away as unknown is not marked
+present.
 """
 
 
@@ -68,9 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="test_production_model.py",
-        description="Try the trained model on pictures, on the photos of its students, or on photos of strangers. "
+        description="Try the trained model on pictures, on the photos of its students, or on photos of strangers.\n"
         "--image, --test-all and --unknown may be combined; at least one is needed.",
         epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--image",
@@ -156,11 +158,11 @@ class _Command:
         pictures = self._pictures(model) if asked.image else []
         students = strangers = None
         if dataset:
-            with _Progress("students") as progress:
+            with ProgressBar("Embedding the photos") as progress:
                 students = measure_students(model, dataset, cache, progress)
             self._print(students_lines(students, model.info.metrics))
         if unknown:
-            with _Progress("strangers") as progress:
+            with ProgressBar("Embedding the strangers") as progress:
                 strangers = measure_strangers(model, unknown, cache, progress)
             self._print(strangers_lines(strangers))
         if students and strangers:
@@ -193,7 +195,7 @@ class _Command:
     def _open_model(self) -> OpenedModel:
 
         settings = self._settings
-        first, second, third = settings.detector_thresholds
+        limit_threads(settings.threads)
         key = settings.model_signing_key
         return open_model(
             self._arguments.model or settings.model_dir,
@@ -201,7 +203,7 @@ class _Command:
             embedder=self._arguments.embedder,
             detector_config=DetectorConfig(
                 min_face_size=settings.min_face_size,
-                thresholds=(first, second, third),
+                thresholds=settings.detector_thresholds,
                 min_probability=settings.detector_min_probability,
             ),
             limits=self._limits,
@@ -216,7 +218,7 @@ class _Command:
             raise ConfigurationError(
                 f"--weights names a file for FaceNet, but the model needs {embedder_id}; leave it out"
             )
-        with _Progress("weights", unit="B") as progress:
+        with ProgressBar("FaceNet weights", unit="B") as progress:
             return resolve_weights(
                 embedder_id,
                 facenet_file=given or self._settings.facenet_weights,
@@ -276,34 +278,6 @@ class _Command:
             raise ConfigurationError(
                 f"--json could not write {self._arguments.json}: {error.strerror or error}"
             ) from error
-
-
-class _Progress:
-    """A bar on stderr while it is a terminal, called with (done, total) or (done, total, of these cached)."""
-
-    def __init__(self, what: str, unit: str = "photo") -> None:
-        self._what, self._unit = what, unit
-        self._bar: Any = None
-
-    def __enter__(self) -> Callable[..., None]:
-        return self._show
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def _show(self, done: int, total: int, cached: int = 0) -> None:
-        if self._bar is None:
-            self._bar = tqdm(
-                desc=self._what,
-                total=total,
-                initial=cached,
-                unit=self._unit,
-                unit_scale=self._unit == "B",
-                disable=None,  # that is: unless stderr is a terminal
-                leave=False,
-            )
-        self._bar.update(done - self._bar.n)
 
 
 def _can_print(text: str, stream: Any) -> bool:

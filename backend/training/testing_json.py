@@ -68,7 +68,7 @@ def as_json(
 
 
 def _interval(rate: Rate) -> list[float] | None:
-    return None if rate.interval is None else [float(end) for end in rate.interval]
+    return None if rate.interval is None else [round(end, 6) for end in rate.interval]
 
 
 def _student(row: StudentResult) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def det_lines(students: StudentsTest, strangers: StrangersTest) -> Iterator[str]
 
 def _confidence(identity: Identity) -> str:
     if identity.decision is Decision.UNKNOWN:
-        return f"{_percent(identity.probability)} likely to be a student, {certainty(identity)}"
+        return f"{certainty(identity)}, {_percent(identity.probability)} that it is a student"
     return f"{_percent(identity.probability)}, {certainty(identity)}"
 
 
@@ -115,7 +115,7 @@ def _training_lines(test: StudentsTest, metrics: Mapping[str, Any]) -> Iterator[
     rates = [(words, rate) for words, rate in held_out if rate is not None]
     if rates:
         yield "  On photos that its training held out:"
-        yield from _table(*rates)
+        yield from (f"  {line}" for line in _table(*rates))
 
 
 def _stored_rate(stored: object) -> Rate | None:

@@ -1,0 +1,186 @@
+"""A picture in, everybody in it out: with the real detector and the real dlib network on drawn faces."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from errors import ModelNotFoundError
+from recognizer.detector import FaceDetector
+from recognizer.embeddings import FaceEmbedder
+from recognizer.pipeline import FaceRecognizer
+from recognizer.types import Decision, DetectedFace, FloatArray, Identity, RecognitionResult, RGBImage
+from support.pictures import face_picture
+
+SIZES = (200, 160, 120)  # of the faces in the group, left to right
+
+
+class NearestCentroid:
+    """Stands in for a trained classifier: names the nearest of a few embeddings, with ``mark`` put before the name."""
+
+    def __init__(self, centroids: dict[str, FloatArray], mark: str = "") -> None:
+        self._names, self._centroids, self._mark = list(centroids), np.stack(list(centroids.values())), mark
+        self.calls: list[int] = []
+
+    def identify(self, embeddings: FloatArray) -> tuple[Identity, ...]:
+        self.calls.append(len(embeddings))
+        if not len(embeddings):
+            return ()
+        similarities = embeddings @ self._centroids.T
+        return tuple(
+            Identity(self._mark + self._names[int(row.argmax())], Decision.KNOWN, 0.9, 0.9, float(row.max()), 0.1)
+            for row in similarities
+        )
+
+
+class Models:
+    """A model source whose model can be exchanged, like the loader's."""
+
+    def __init__(self, classifier: NearestCentroid, version: str = "v1") -> None:
+        self.current = (classifier, version)
+
+    def snapshot(self) -> tuple[NearestCentroid, str]:
+        return self.current
+
+
+Build = Callable[..., FaceRecognizer]
+
+
+@pytest.fixture(scope="module")
+def group() -> RGBImage:
+    """Persons 3, 5 and 8 side by side, the first the largest."""
+    canvas = np.full((max(SIZES), sum(SIZES), 3), 150, np.uint8)
+    left = 0
+    for person, size in zip((3, 5, 8), SIZES, strict=True):
+        canvas[:size, left : left + size] = face_picture(person, 4, size)
+        left += size
+    return canvas
+
+
+@pytest.fixture(scope="module")
+def centroids(detector: FaceDetector, dlib_embedder: FaceEmbedder) -> dict[str, FloatArray]:
+    people = {}
+    for person in (3, 5, 8, 11):
+        image = face_picture(person, 0, 200)
+        people[f"person-{person}"] = dlib_embedder.embed(image, detector.detect(image))[0]
+    return people
+
+
+@pytest.fixture
+def build(detector: FaceDetector, dlib_embedder: FaceEmbedder, centroids: dict[str, FloatArray]) -> Build:
+    def make(max_faces: int = 64, models: Models | None = None) -> FaceRecognizer:
+        models = models or Models(NearestCentroid(centroids))
+        return FaceRecognizer(detector, dlib_embedder, models, max_faces=max_faces)  # type: ignore[arg-type]
+
+    return make
+
+
+def names(result: RecognitionResult) -> list[str | None]:
+    return [face.identity.student_id for face in result.faces]
+
+
+def test_everybody_is_found_and_named_the_largest_face_first(build: Build, group: RGBImage) -> None:
+    result = build().recognize(group)
+    assert names(result) == ["person-3", "person-5", "person-8"]
+    areas = [face.face.box.area for face in result.faces]
+    assert areas == sorted(areas, reverse=True)
+    lefts = [face.face.box.centre[0] for face in result.faces]
+    assert [0 < x < SIZES[0] for x in lefts] == [True, False, False], "the names belong to other faces"
+    assert lefts == sorted(lefts)
+    assert result.image_size == (sum(SIZES), max(SIZES))
+    assert result.skipped_faces == 0
+    assert result.model_version == "v1"
+
+
+def test_the_time_of_each_stage_is_told(build: Build, group: RGBImage) -> None:
+    milliseconds = build().recognize(group).milliseconds
+    assert set(milliseconds) == {"detect", "embed", "classify", "total"}
+    assert all(value >= 0 for value in milliseconds.values())
+    assert milliseconds["detect"] > 0.1
+    assert milliseconds["embed"] > 0.1
+    assert sum(milliseconds.values()) - milliseconds["total"] == pytest.approx(milliseconds["total"], abs=0.5)
+
+
+def test_beyond_the_cap_the_smaller_faces_are_counted_and_not_embedded(
+    build: Build, group: RGBImage, centroids: dict[str, FloatArray]
+) -> None:
+    classifier = NearestCentroid(centroids)
+    result = build(max_faces=2, models=Models(classifier)).recognize(group)
+    assert names(result) == ["person-3", "person-5"]
+    assert result.skipped_faces == 1
+    assert classifier.calls == [2], "not all faces of the picture went in one batch"
+
+
+def test_a_picture_without_faces_gives_an_empty_result(build: Build) -> None:
+    result = build().recognize(np.full((120, 160, 3), 90, np.uint8))
+    assert result.faces == ()
+    assert result.skipped_faces == 0
+    assert result.image_size == (160, 120)
+    assert set(result.milliseconds) == {"detect", "embed", "classify", "total"}
+
+
+@pytest.mark.parametrize("image", [None, np.zeros((10, 10), np.uint8), np.zeros((10, 10, 3), np.float32)])
+def test_what_is_no_picture_is_refused(build: Build, image: object) -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        build().recognize(image)
+
+
+def test_without_a_model_the_reason_comes_before_any_work(
+    detector: FaceDetector, dlib_embedder: FaceEmbedder, group: RGBImage
+) -> None:
+    class Nothing:
+        def snapshot(self) -> tuple[NearestCentroid, str]:
+            raise ModelNotFoundError("no model is loaded")
+
+    with pytest.raises(ModelNotFoundError):
+        FaceRecognizer(detector, dlib_embedder, Nothing()).recognize(group)  # type: ignore[arg-type]
+
+
+def test_eight_threads_get_the_answers_of_one(build: Build, group: RGBImage) -> None:
+    recognizer = build()
+    pictures = [np.ascontiguousarray(group[:, SIZES[0] :]), face_picture(3, 7, 120), face_picture(5, 7, 120)]
+    alone = [recognizer.recognize(picture) for picture in pictures]
+    assert [len(result.faces) for result in alone] == [2, 1, 1]
+    start = threading.Barrier(8)
+
+    def work(turn: int) -> list[RecognitionResult]:
+        start.wait()
+        return [recognizer.recognize(pictures[(turn + i) % 3]) for i in range(2)]
+
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(work, range(8)))
+    for turn, results in enumerate(together):
+        for i, result in enumerate(results):
+            expected = alone[(turn + i) % 3]
+            assert names(result) == names(expected)
+            for face, other in zip(result.faces, expected.faces, strict=True):
+                assert face.face.box.as_tuple() == pytest.approx(other.face.box.as_tuple(), abs=0.01)
+                assert face.identity.similarity == pytest.approx(other.identity.similarity, abs=1e-4)
+
+
+def test_one_result_is_of_one_model_when_models_are_exchanged_meanwhile(
+    detector: FaceDetector, dlib_embedder: FaceEmbedder, group: RGBImage, centroids: dict[str, FloatArray]
+) -> None:
+    versions = [(NearestCentroid(centroids, mark=f"{version}:"), version) for version in ("old", "new")]
+    models = Models(*versions[0])
+
+    class Exchanging(FaceDetector):
+        """The worst moment: the model is exchanged between finding faces and naming them."""
+
+        def __init__(self) -> None:
+            super().__init__(detector._engine, detector.config)
+
+        def detect(self, image: RGBImage) -> tuple[DetectedFace, ...]:
+            faces = super().detect(image)
+            models.current = versions[1] if models.current == versions[0] else versions[0]
+            return faces
+
+    recognizer = FaceRecognizer(Exchanging(), dlib_embedder, models)  # type: ignore[arg-type]
+    for version in ("old", "new", "old"):
+        result = recognizer.recognize(group)
+        assert result.model_version == version
+        assert names(result) == [f"{version}:person-{person}" for person in (3, 5, 8)]
