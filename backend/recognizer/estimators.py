@@ -105,8 +105,10 @@ def _numbers(state: dict[str, Any], name: str, *shapes: tuple[int, ...]) -> NDAr
 
 
 def _check_linear(state: dict[str, Any], classes: int, features: int) -> None:
-    # Two classes share one row: its sign tells them apart.
-    rows = _numbers(state, "coef_", (classes, features), *([(1, features)] if classes == 2 else [])).shape[0]
+    # Two classes share one row: its sign tells them apart. scikit-learn 1.9's RidgeClassifier keeps it as a vector.
+    shared = [(1, features), (features,)] if classes == 2 else []
+    coefficients = _numbers(state, "coef_", (classes, features), *shared)
+    rows = len(coefficients) if coefficients.ndim == 2 else 1
     intercept = state.get("intercept_")
     if isinstance(intercept, (int, float, np.floating)) and np.isfinite(intercept):
         return  # fitted without intercepts: a plain 0.0

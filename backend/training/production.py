@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from errors import TrainingError
 from recognizer.assembly import build_detector, build_embedder, load_engines
@@ -87,18 +88,24 @@ def run_training(job: TrainingJob, show: ShowProgress, say: Callable[[str], None
             prepared = networks.prepare(scanned.samples, progress)
         prepared = leave_out_small(prepared, job.config.min_images, where=scanned.root)
         strangers: FloatArray | None = None
+        stranger_ids: NDArray[np.str_] | None = None
         strange_issues: tuple[DatasetIssue, ...] = ()
         if strange:
             with show("Embedding the strangers") as progress:
                 found = networks.prepare(strange.samples, progress)
-            strangers, strange_issues = _faces(found), strange.issues + found.issues
+            # a landscape is no stranger
+            faces = found.how != "whole"
+            strangers, stranger_ids = found.embeddings[faces], found.labels[faces]
+            strange_issues = strange.issues + found.issues
     with _timed(seconds, "check"):
         groups = groups_by_student(prepared.thumbnails, prepared.labels)
         issues = scanned.issues + prepared.issues + quality_issues(prepared, groups) + strange_issues
     for issue in issues:
         _logger.info("%s: %s", issue.kind, issue.message)
     say(f"Embedded: {len(prepared.samples)} photos, {prepared.cached_count} of them remembered from before")
-    data = TrainingData(prepared.embeddings, prepared.labels, groups, fingerprint(prepared.samples), strangers)
+    data = TrainingData(
+        prepared.embeddings, prepared.labels, groups, fingerprint(prepared.samples), strangers, stranger_ids
+    )
     with _timed(seconds, "train"):
         outcome = train(
             data, job.config, load_profile(embedder.info.id), embedder.info, networks.described(), datetime.now(UTC)
@@ -148,11 +155,6 @@ class _Networks:
         """Embeddings of photos that are no longer there are personal data without a purpose: they go."""
         if self._cache is not None and self._cache.usable:
             self._cache.prune(sample.sha256 for sample in samples)
-
-
-def _faces(prepared: PreparedDataset) -> FloatArray:
-    """Embeddings of the pictures in which a face was found; a landscape is no stranger."""
-    return np.asarray(prepared.embeddings[prepared.how != "whole"], dtype=np.float32)
 
 
 def _check_output(folder: Path) -> None:

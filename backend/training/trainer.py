@@ -64,13 +64,15 @@ class TrainingConfig:
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingData:
     """embeddings: (n, d) float32, norm 1. student_ids: (n,) str. groups: (n,) int, near duplicates share a number.
-    strangers: (m, d) embeddings of people who are not students, if there are any."""
+    strangers: (m, d) embeddings of people who are not students, if there are any. stranger_ids: (m,) str, photos of
+    one stranger share one; None when nothing is known of that."""
 
     embeddings: FloatArray
     student_ids: NDArray[np.str_]
     groups: NDArray[np.integer[Any]]
     fingerprint: str
     strangers: FloatArray | None = None
+    stranger_ids: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError when the parts do not fit together or an embedding is none."""
@@ -85,6 +87,8 @@ class TrainingData:
             if self.strangers.ndim != 2 or self.strangers.shape[1] != self.embeddings.shape[1]:
                 raise ValueError(f"expected strangers (m, {self.embeddings.shape[1]}), got {self.strangers.shape}")
             _check_norms(self.strangers, "strangers")
+            if self.stranger_ids is not None and self.stranger_ids.shape != (len(self.strangers),):
+                raise ValueError(f"expected stranger_ids ({len(self.strangers)},), got {self.stranger_ids.shape}")
 
 
 def _check_norms(embeddings: FloatArray, name: str) -> None:
@@ -203,8 +207,9 @@ def _measure_on_held_out(
     # Real strangers are divided too: thresholds may look at one half only, the other measures.
     seen = unseen = None
     if data.strangers is not None and len(data.strangers) > 1:
-        seen, unseen = data.strangers[::2], data.strangers[1::2]
-    halved = replace(data, strangers=seen)
+        second = _second_half(len(data.strangers), data.stranger_ids)
+        seen, unseen = data.strangers[~second], data.strangers[second]
+    halved = replace(data, strangers=seen, stranger_ids=None)
     fitted = _Fitted.fit(halved, labels, classes, split.train, config, profile)
     probes, truth = data.embeddings[split.test], labels[split.test]
     methods = compare_methods(
@@ -221,6 +226,15 @@ def _measure_on_held_out(
     )
     classifier = FaceClassifier(fitted.artifact(profile, {}))
     return measure(classifier, fitted.gallery, fitted.thresholds, profile.scoring, probes, truth, unseen, methods)
+
+
+def _second_half(count: int, ids: NDArray[np.str_] | None) -> NDArray[np.bool_]:
+    """(count,) mask of every other stranger; all photos of one stranger are on one side, where it is known whose
+    they are and there is more than one."""
+    who = np.arange(count) if ids is None else np.unique(ids, return_inverse=True)[1].reshape(-1)
+    if who.max() == 0:
+        who = np.arange(count)
+    return np.asarray(who % 2 == 1)
 
 
 def _digest(data: TrainingData, config: TrainingConfig) -> str:

@@ -173,3 +173,17 @@ def test_the_model_says_what_it_was_made_of() -> None:
     assert metadata["dataset_fingerprint"] == "fingerprint"
     assert metadata["metrics"]["rank1"]["total"] == 48
     json.dumps(metadata, allow_nan=False)
+
+
+def test_all_photos_of_one_stranger_are_on_one_side() -> None:
+    strange, who = make_people(30, seed=15).photos(4, seed=16)
+    data = replace(DATA, strangers=strange, stranger_ids=np.array([f"stranger-{number}" for number in who]))
+    assert trained(data).report.stranger_fpir.total == 60
+    other = strange.copy()
+    other[who % 2 == 1] = strange[0]
+    ids = np.array([f"stranger-{number:02}" for number in who])
+    kept, changed = (
+        trained(replace(DATA, strangers=photos, stranger_ids=ids)).report.measured_thresholds
+        for photos in (strange, other)
+    )
+    assert kept == changed
