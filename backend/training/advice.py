@@ -48,10 +48,10 @@ def _stricter(outcome: TrainingOutcome) -> str:
     accept = -np.inf if strict is None else student_limit(outcome, strict)
     if accept > thresholds.accept:
         return f"lower --threshold-percentile from {percentile:g} to {strict:g}; named from {accept:.4f} then."
-    return (
-        f"--threshold-percentile {strict or percentile:g} would change nothing, the strangers' limit decides; lower "
-        f"--max-fpir from {config['max_fpir']:g} to {config['max_fpir'] / 2:g}."
-    )
+    fpir = f"lower --max-fpir from {config['max_fpir']:g} to {config['max_fpir'] / 2:g}"
+    if strict is None:
+        return f"--threshold-percentile {percentile:g} is the strictest there is; {fpir}."
+    return f"--threshold-percentile {strict:g} would change nothing, the strangers' limit decides; {fpir}."
 
 
 def _next(percentile: float, steps: tuple[float, ...], down: bool = False) -> float | None:

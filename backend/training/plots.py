@@ -206,7 +206,7 @@ def images_per_student(counts: Mapping[str, int], left_out: Mapping[str, int | N
     dashed: dict[str, Any] = {"color": INK, "linewidth": 1.4, "linestyle": DASHES}
     if named:
         size = min(12.0, 400 / len(rows))
-        canvas.student_ticks("y", [shortened(name, 22) for name, _ in rows], size)
+        canvas.student_ticks("y", [shortened(name, 20) for name, _ in rows], size)
         for place, (value, word) in enumerate(zip(values, words, strict=True)):
             axes.annotate(word, (value, place), (5, 0), textcoords="offset points", va="center", fontsize=size)
         axes.axvline(min_images, **dashed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 import unicodedata
 from collections import defaultdict
@@ -133,11 +134,14 @@ def _threshold(outcome: TrainingOutcome) -> Iterator[str]:
         "“Unknown”."
     )
     used = {True: "  <- stricter, used", False: ""}
+    limited = thresholds.student_limit > -math.inf
+    by_students = (
+        f"reached by {percentile:g} % of the students' photos" if limited else "no limit by the students' photos"
+    )
     yield from _columns(
         (
-            f"{thresholds.student_limit:.4f}" if thresholds.student_limit > -1e9 else "none",
-            f"reached by {percentile:g} % of the students' photos (--threshold-percentile {percentile:g})"
-            + used[thresholds.bound_by == "students"],
+            f"{thresholds.student_limit:.4f}" if limited else "-",
+            f"{by_students} (--threshold-percentile {percentile:g}){used[thresholds.bound_by == 'students']}",
         ),
         (
             f"{thresholds.stranger_limit:.4f}",
