@@ -6,11 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from recognizer.assembly import build_detector, build_embedder
-from recognizer.weights import WeightsFile
-
 from errors import DatasetError, EmbedderMismatchError, InvalidImageError, TrainingError
 from recognizer.artifact import MODEL_FILE, ClassifierArtifact
+from recognizer.assembly import build_detector, build_embedder
 from recognizer.classifier import FaceClassifier
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.embeddings import FaceEmbedder
@@ -19,6 +17,7 @@ from recognizer.loader import check_embedder
 from recognizer.pipeline import MAX_FACES, FaceRecognizer
 from recognizer.reading import load_artifact
 from recognizer.types import ModelInfo
+from recognizer.weights import WeightsFile
 from training.cache import EmbeddingCache
 from training.preparation import PreparedDataset, Progress, detector_key, prepare
 from training.samples import DEFAULT_LIMITS, Sample
