@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -77,7 +78,8 @@ def run_training(job: TrainingJob, show: ShowProgress, say: Callable[[str], None
     with _timed(seconds, "libraries"):
         load_engines()
     with _timed(seconds, "scan"):
-        scanned = apply_min_images(scan(job.dataset_dir, job.limits), job.config.min_images)
+        everybody = scan(job.dataset_dir, job.limits)
+        scanned = apply_min_images(everybody, job.config.min_images)
         strange = scan_strangers(job.strangers_dir, job.limits) if job.strangers_dir else None
     say(f"{len(scanned.student_ids)} students with {len(scanned.samples)} photos in {scanned.root}")
     with _timed(seconds, "networks"):
@@ -119,6 +121,7 @@ def run_training(job: TrainingJob, show: ShowProgress, say: Callable[[str], None
             dataset_dir=str(scanned.root),
             seconds=seconds,
             strangers_count=0 if strangers is None else len(strangers),
+            left_out=_left_out(everybody.samples, prepared.labels),
         )
     with _timed(seconds, "publish"):
         stored = publish(job.output_dir, outcome.artifact, files, job.signing_key)
@@ -155,6 +158,13 @@ class _Networks:
         """Embeddings of photos that are no longer there are personal data without a purpose: they go."""
         if self._cache is not None and self._cache.usable:
             self._cache.prune(sample.sha256 for sample in samples)
+
+
+def _left_out(samples: Sequence[Sample], trained: NDArray[np.str_]) -> dict[str, int]:
+    """The students who are not trained on, and how many photos there are of each."""
+    counts = Counter(sample.student_id for sample in samples)
+    in_model = set(trained.tolist())
+    return {student: count for student, count in sorted(counts.items()) if student not in in_model}
 
 
 def _check_output(folder: Path) -> None:
