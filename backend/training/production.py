@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +78,8 @@ def run_training(job: TrainingJob, show: ShowProgress, say: Callable[[str], None
     seconds: dict[str, float] = {}
     with _timed(seconds, "libraries"):
         load_engines()
+        with suppress(ImportError):  # the report does without pictures then, and says so
+            importlib.import_module("matplotlib.backends.backend_agg")
     with _timed(seconds, "scan"):
         everybody = scan(job.dataset_dir, job.limits)
         scanned = apply_min_images(everybody, job.config.min_images)
