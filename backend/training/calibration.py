@@ -41,19 +41,8 @@ NOISE_LIMIT = 2.0
 # Fewer photos of strangers than this say little about where strangers lie.
 MIN_STRANGERS = 20
 REFERENCE = "the people the stranger table was measured on"
-# Photos compared with every student at once, and photos that tell how alike a class is: bounds on memory.
-BLOCK = 2048
+# Photos that tell how alike a class is: a bound on memory.
 LEVEL_PHOTOS = 5000
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GenuineScores:
-    """Held-out scores of the class's own photos: against their own student, and which of them rank first.
-
-    scores: (n,) float32, NaN where nothing is left to compare with. rank1: (n,) bool."""
-
-    scores: FloatArray
-    rank1: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +74,9 @@ def genuine_scores(
     labels: NDArray[np.integer[Any]],
     groups: NDArray[np.integer[Any]],
     parameters: ScoringParameters,
-) -> GenuineScores:
-    """Score every photo against its own student's gallery without the photo's near-duplicate group.
+) -> FloatArray:
+    """Held-out scores (n,) float32: every photo against its own student's gallery without the photo's near-duplicate
+    group; NaN where nothing is left to compare with.
 
     embeddings: (n, d), labels: (n,) 0..N-1, groups: (n,). Exact, not approximated: centroid and compactness follow
     from sums, and taking a group out is a subtraction.
@@ -101,20 +91,7 @@ def genuine_scores(
     own = np.einsum("nd,nd->n", embeddings, left.centroids)
     scores = own - compactness_offsets(left.compactness, left_counts, parameters)
     scores[left_counts == 0] = np.nan
-    nearest_other = _nearest_other(embeddings, labels, build_gallery(embeddings, labels, students).centroids)
-    return GenuineScores(scores.astype(np.float32), (own > nearest_other) & (left_counts > 0))
-
-
-def _nearest_other(embeddings: FloatArray, labels: NDArray[np.integer[Any]], centroids: FloatArray) -> FloatArray:
-    """(n,) cosine to the nearest centroid of somebody else. By blocks: 5,000 students with 10 photos make 250 million
-    pairs, a gigabyte of them."""
-    nearest = np.empty(len(embeddings), np.float32)
-    for start in range(0, len(embeddings), BLOCK):
-        block = slice(start, start + BLOCK)
-        cosines = embeddings[block] @ centroids.T
-        cosines[np.arange(len(cosines)), labels[block]] = -np.inf
-        nearest[block] = cosines.max(axis=1)
-    return nearest
+    return np.asarray(scores, dtype=np.float32)
 
 
 def find_thresholds(
@@ -133,7 +110,7 @@ def find_thresholds(
     offsets = gallery.offsets(profile.scoring)
     photos = float(np.exp(np.log(gallery.counts).mean()))
     genuine = genuine_scores(embeddings, labels, groups, profile.scoring)
-    known = genuine.scores[np.isfinite(genuine.scores)]
+    known = genuine[np.isfinite(genuine)]
 
     # Every photo up to LEVEL_PHOTOS of them, then evenly spread ones: a quantile of millions of pairs needs no more.
     some = slice(None, None, -(-len(labels) // LEVEL_PHOTOS))
@@ -189,12 +166,10 @@ def _class_shift(
     difference = class_level(scores, labels) - profile.pair_quantile(CLASS_LEVEL_SHARE, photos)
     noise = NOISE_LIMIT * profile.class_spread * np.sqrt(20 / min(students, 20))
     if difference > noise:
-        return float(
-            difference - noise
-        ), "the students are more alike than the people the stranger table was measured on"
+        return float(difference - noise), f"the students are more alike than {REFERENCE}"
     if difference < -noise:
-        return 0.0, "the students are less alike than the people the stranger table was measured on; its limit is kept"
-    return 0.0, "the class is like the people the stranger table was measured on"
+        return 0.0, f"the students are less alike than {REFERENCE}; its limit is kept"
+    return 0.0, f"the class is like {REFERENCE}"
 
 
 def _stranger_shift(

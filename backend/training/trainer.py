@@ -147,7 +147,7 @@ def train(
         "profile_origin": dict(profile.origin),
         "metrics": report.as_dict(),
     }
-    genuine = genuine_scores(data.embeddings, labels, data.groups, profile.scoring).scores
+    genuine = genuine_scores(data.embeddings, labels, data.groups, profile.scoring)
     return TrainingOutcome(model.artifact(profile, metadata), model.thresholds, report, split, genuine)
 
 
