@@ -77,3 +77,62 @@ class TrainingError(SmartAttendanceError):
     """Training could not be carried out; the last good model is untouched."""
 
     code = "training"
+
+
+class ServiceError(SmartAttendanceError):
+    """A request that cannot be granted as it was made. ``errors`` names the fields or rows, each a dict with
+    ``field`` (or ``row``) and ``message``."""
+
+    code = "request"
+
+    def __init__(self, message: str, *, code: str | None = None, errors: list[dict[str, object]] | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+        self.errors = errors or []
+
+
+class InvalidRequestError(ServiceError):
+    """Values that are well formed and still make no sense: dates out of order, an id that exists already."""
+
+    code = "invalid"
+
+
+class NotFoundError(ServiceError):
+    """What was asked for does not exist."""
+
+    code = "not_found"
+
+
+class AuthenticationError(ServiceError):
+    """Nobody is logged in, or the login, token or password given is not (or no longer) good."""
+
+    code = "not_logged_in"
+
+
+class ForbiddenError(ServiceError):
+    """Somebody is logged in who may not do this."""
+
+    code = "forbidden"
+
+
+class ConflictError(ServiceError):
+    """What was asked for does not fit the state things are in: a closed session, a course with an open one."""
+
+    code = "conflict"
+
+
+class StaleVersionError(ServiceError):
+    """Somebody else changed it since it was read."""
+
+    code = "stale_version"
+
+
+class BusyError(ServiceError):
+    """There is more to do than can be done now. retry_after: seconds until it is worth trying again."""
+
+    code = "busy"
+
+    def __init__(self, message: str, *, retry_after: int = 1, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after

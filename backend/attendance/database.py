@@ -1,0 +1,168 @@
+"""The connection to the database, and the two kinds of transaction: one that reads, one that writes.
+
+SQLite lets one connection write at a time. A transaction that will write takes that right at its start (BEGIN
+IMMEDIATE) and waits for it; taken half-way, two of them would each wait for the other and one would fail.
+PostgreSQL locks rows: whoever changes a session's marks locks the row of the session first, always that one first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from errors import ConfigurationError
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+# How long a writer waits for another one. Marks are written in milliseconds; an import of 10,000 rows in seconds.
+_SQLITE_WAIT_SECONDS = 30
+_WRITE = {"sqlite_begin": "IMMEDIATE"}
+
+
+class Database:
+    """A pool of connections to the database at ``url``. Thread-safe."""
+
+    def __init__(self, url: str) -> None:
+        """url: ``sqlite:////path/to/file`` or ``postgresql://user:password@host/name``. Connects when first used.
+
+        Raises ConfigurationError for a URL that is none of these.
+        """
+        self.engine = _engine(url)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+
+    def session(self) -> Session:
+        """A new session of the object mapper; objects stay readable after a commit."""
+        return Session(self.engine, expire_on_commit=False)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A transaction for reading."""
+        with self.session() as db:
+            yield db
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A transaction for writing: committed at the end, rolled back when anything is raised."""
+        with self.session() as db, write_transaction(db):
+            yield db
+
+    def upgrade(self, revision: str = "head") -> None:
+        """Bring the tables to ``revision`` (default: the newest). Several processes may ask at once."""
+        with self._migrating() as config:
+            command.upgrade(config, revision)
+
+    def downgrade(self, revision: str) -> None:
+        with self._migrating() as config:
+            command.downgrade(config, revision)
+
+    def is_current(self) -> bool:
+        """Whether the tables are those this version of the program works with."""
+        with self.engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_heads()
+        return set(found) == set(ScriptDirectory.from_config(_alembic_config()).get_heads())
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    @contextmanager
+    def _migrating(self) -> Iterator[Config]:
+        with self.engine.connect() as connection:
+            config = _alembic_config()
+            if self.is_sqlite:
+                # A table is rebuilt to change it; the rows that refer to it must not be dropped or checked meanwhile.
+                connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+                connection.commit()
+                connection = connection.execution_options(**_WRITE)
+            with connection.begin():
+                if not self.is_sqlite:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(7305214)"))  # any number, always the same
+                config.attributes["connection"] = connection
+                yield config
+            if self.is_sqlite:
+                connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+
+
+@contextmanager
+def write_transaction(db: Session) -> Iterator[Session]:
+    """Make what happens inside one transaction of ``db`` that writes; what ``db`` was reading before is let go."""
+    if db.in_transaction():
+        db.rollback()
+    db.begin()
+    try:
+        db.connection(execution_options=_WRITE)
+        yield db
+        db.commit()
+    except BaseException:
+        db.rollback()
+        raise
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        # the text of the error repeats the URL, and with it the password
+        raise ConfigurationError("DATABASE_URL is not a database's address; see the README's settings") from error
+    if parsed.get_backend_name() == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise ConfigurationError("DATABASE_URL names no file: sqlite:////path/to/smartattendance.sqlite3")
+        engine = create_engine(
+            parsed.set(drivername="sqlite"),
+            connect_args={"timeout": _SQLITE_WAIT_SECONDS, "check_same_thread": False},
+            pool_size=16,
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"), pool_size=16, pool_pre_ping=True, connect_args={}
+        )
+    raise ConfigurationError(
+        f"DATABASE_URL names a {parsed.get_backend_name()} database; SQLite and PostgreSQL are supported"
+    )
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    # The driver must not begin transactions by itself: it would begin them without IMMEDIATE.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # An acknowledged mark survives a power cut: with NORMAL the last commits of a WAL could be lost.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    # What is erased is overwritten.
+    cursor.execute("PRAGMA secure_delete=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def _alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", os.fspath(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def is_reachable(database: Database) -> bool:
+    """Whether the database answers."""
+    try:
+        with database.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        return False
+    return True
