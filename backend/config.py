@@ -16,7 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from errors import ConfigurationError
-from setting_kinds import BACKEND_DIR, Choice, Decimal, Flag, Kind, Location, Probabilities, Secret, Whole
+from setting_kinds import (
+    BACKEND_DIR,
+    Choice,
+    Decimal,
+    Flag,
+    Kind,
+    Location,
+    Probabilities,
+    Secret,
+    Text,
+    WebAddress,
+    WebAddresses,
+    Whole,
+)
 
 PREFIX = "SMARTATTENDANCE_"
 
@@ -29,10 +42,12 @@ LONGEST_SHOWN = 80
 logger = logging.getLogger(__name__)
 
 
-def _about(kind: Kind, *, unit: str, help: str, reason: str, shown: str | None = None) -> dict[str, Any]:
+def _about(
+    kind: Kind, *, unit: str, help: str, reason: str, shown: str | None = None, variable: str | None = None
+) -> dict[str, Any]:
     """A field's metadata, for the table and the errors. ``shown`` stands for the default in the table where the
-    value itself would depend on the machine."""
-    return {"kind": kind, "unit": unit, "help": help, "reason": reason, "shown": shown}
+    value itself would depend on the machine. ``variable``: a name that everybody knows, in the place of ours."""
+    return {"kind": kind, "unit": unit, "help": help, "reason": reason, "shown": shown, "variable": variable}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +208,224 @@ class Settings:
             reason="A look costs microseconds, and a new model is then in use well within two seconds.",
         ),
     )
+    data_dir: Path = field(
+        default=BACKEND_DIR / "instance",
+        metadata=_about(
+            Location("folder"),
+            unit="folder",
+            help="Where the server keeps its database, the key of its cookies, crops to review and logs of trainings.",
+            reason="Next to the program, and kept out of version control.",
+            shown="`instance`",
+        ),
+    )
+    database_url: str | None = field(
+        default=None,
+        repr=False,
+        metadata=_about(
+            Secret(9, of="database address"),
+            unit="secret",
+            help="The database: `postgresql://user:password@host/name`, or `sqlite:////path/to/file`.",
+            reason="Without it an SQLite file in the data folder, which serves a school on one machine.",
+            shown="an SQLite file in the data folder",
+            variable="DATABASE_URL",
+        ),
+    )
+    secret_key: str | None = field(
+        default=None,
+        repr=False,
+        metadata=_about(
+            Secret(32),
+            unit="secret",
+            help="Signs the cookies. Several machines that serve together need the same one.",
+            reason="Without it a random one is made once and kept in the data folder, readable by its owner only.",
+            shown="made at the first start",
+        ),
+    )
+    host: str = field(
+        default="127.0.0.1",
+        metadata=_about(
+            Text(255),
+            unit="address",
+            help="The address that `python app.py` listens on.",
+            reason="This machine only: a camera needs HTTPS or localhost, and the first start has no admin yet.",
+        ),
+    )
+    port: int = field(
+        default=8000,
+        metadata=_about(
+            Whole(1, 65535),
+            unit="port",
+            help="The port that `python app.py` listens on.",
+            reason="Free on most machines, and needs no rights.",
+        ),
+    )
+    public_url: str | None = field(
+        default=None,
+        metadata=_about(
+            WebAddress(),
+            unit="address",
+            help="The address people open, such as `https://attendance.example.org`, for links that are handed on.",
+            reason="Without it the address of the request, which is right unless a proxy changes it.",
+            shown="not set",
+        ),
+    )
+    trusted_proxies: int = field(
+        default=0,
+        metadata=_about(
+            Whole(0, 10),
+            unit="proxies",
+            help="How many proxies stand before the server whose X-Forwarded headers are to be believed.",
+            reason="With none of them anybody could claim any address.",
+        ),
+    )
+    cors_origins: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            WebAddresses(),
+            unit="addresses",
+            help="Other web sites whose pages may use the API in a browser.",
+            reason="The page that the server delivers itself needs none.",
+            shown="none",
+        ),
+    )
+    login_hours: float = field(
+        default=12.0,
+        metadata=_about(
+            Decimal(0.1, 720),
+            unit="hours",
+            help="How long a login lasts.",
+            reason="A working day; nobody is asked again in the middle of a class.",
+        ),
+    )
+    login_attempts_per_minute: int = field(
+        default=10,
+        metadata=_about(
+            Whole(1, 10000),
+            unit="attempts a minute",
+            help="How often a password may be tried, for each address and for each account.",
+            reason="Enough for anybody who mistypes, useless for guessing.",
+        ),
+    )
+    rate_limit_storage: str = field(
+        default="memory://",
+        repr=False,
+        metadata=_about(
+            Text(500),
+            unit="address",
+            help="Where attempts and frames are counted: `memory://` or `redis://host:6379`.",
+            reason="Each process counts for itself, which is enough for one or two; several machines share a Redis.",
+        ),
+    )
+    inference_workers: int = field(
+        default=1,
+        metadata=_about(
+            Whole(1, 64),
+            unit="frames at once",
+            help="How many frames a process recognises at the same time.",
+            reason="One frame already uses every core.",
+        ),
+    )
+    inference_queue: int = field(
+        default=8,
+        metadata=_about(
+            Whole(0, 1000),
+            unit="frames",
+            help="How many more frames may wait; the next is answered 503 at once.",
+            reason="About a second of work on two cores: later answers would be about people who have walked on.",
+        ),
+    )
+    inference_deadline_seconds: float = field(
+        default=5.0,
+        metadata=_about(
+            Decimal(0.05, 120),
+            unit="seconds",
+            help="How long a frame may wait for its turn before it is answered 503.",
+            reason="A page that waits longer has sent newer frames by then.",
+        ),
+    )
+    frames_per_second: int = field(
+        default=20,
+        metadata=_about(
+            Whole(1, 1000),
+            unit="frames a second",
+            help="How many frames of one session are taken in a second.",
+            reason="More than a page sends; keeps one session from starving the others.",
+        ),
+    )
+    confirm_sightings: int = field(
+        default=2,
+        metadata=_about(
+            Whole(1, 20),
+            unit="sightings",
+            help="How many accepted sightings make a student present.",
+            reason="A single frame that is mistaken then marks nobody.",
+        ),
+    )
+    confirm_window_seconds: float = field(
+        default=10.0,
+        metadata=_about(
+            Decimal(0.1, 3600),
+            unit="seconds",
+            help="Within what time these sightings must lie.",
+            reason="As long as somebody stands before the camera.",
+        ),
+    )
+    close_grace_seconds: float = field(
+        default=120.0,
+        metadata=_about(
+            Decimal(0, 86400),
+            unit="seconds",
+            help="How long after the close of a session frames captured before it still count.",
+            reason="A page that lost the network sends its queued frames within that time.",
+        ),
+    )
+    lock_after_hours: float = field(
+        default=72.0,
+        metadata=_about(
+            Decimal(0, 8784),
+            unit="hours",
+            help="How long after its close a session's marks may be corrected without reopening it.",
+            reason="Excuses come in within days; later changes should be deliberate.",
+        ),
+    )
+    review_crop_days: float = field(
+        default=7.0,
+        metadata=_about(
+            Decimal(0.01, 365),
+            unit="days",
+            help="How long the crop of a doubtful face is kept.",
+            reason="A week's classes are reviewed within a week; then nobody remembers who it was.",
+        ),
+    )
+    frame_record_days: float = field(
+        default=30.0,
+        metadata=_about(
+            Decimal(1, 3660),
+            unit="days",
+            help="How long the sightings of frames (no pictures) are kept.",
+            reason="As long as a mark may be disputed; the marks themselves and their history stay.",
+        ),
+    )
+    consent_policy_version: str = field(
+        default="1",
+        metadata=_about(
+            Text(40),
+            unit="name",
+            help="Which text students agree to when a consent is recorded without saying which.",
+            reason="Raise it when the text changes, so that it shows who agreed to what.",
+        ),
+    )
+    metrics_token: str | None = field(
+        default=None,
+        repr=False,
+        metadata=_about(
+            Secret(16),
+            unit="secret",
+            help="Lets a collector on another machine read `/metrics`, as `Authorization: Bearer`.",
+            reason="Without it only this machine may.",
+            shown="not set",
+        ),
+    )
 
     def __post_init__(self) -> None:
         for name, metadata in _metadata():
@@ -228,7 +461,8 @@ class Settings:
 
 def variable(name: str) -> str:
     """The environment variable of the setting ``name``."""
-    return PREFIX + name.upper()
+    named: str | None = dict(_metadata())[name]["variable"]
+    return named or PREFIX + name.upper()
 
 
 def settings_table() -> str:

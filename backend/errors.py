@@ -128,6 +128,12 @@ class StaleVersionError(ServiceError):
     code = "stale_version"
 
 
+class PreconditionRequiredError(ServiceError):
+    """A change that does not say which version of the thing it was made to, where two people may change it."""
+
+    code = "precondition_required"
+
+
 class BusyError(ServiceError):
     """There is more to do than can be done now. retry_after: seconds until it is worth trying again."""
 

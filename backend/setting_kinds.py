@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 # Relative paths in settings start here.
 BACKEND_DIR = Path(__file__).resolve().parent
@@ -146,13 +147,68 @@ class Secret:
     """A text of at least ``shortest`` characters that no message, log or repr ever shows."""
 
     shortest: int
+    of: str = "text"
 
     @property
     def allowed(self) -> str:
-        return f"a text of at least {self.shortest} characters"
+        return f"a {self.of} of at least {self.shortest} characters"
 
     def parse(self, text: str) -> str:
         return text
 
     def accepts(self, value: Any) -> bool:
         return value is None or (isinstance(value, str) and len(value) >= self.shortest)
+
+
+@dataclass(frozen=True)
+class Text:
+    """Printable text of at most ``longest`` characters."""
+
+    longest: int
+
+    @property
+    def allowed(self) -> str:
+        return f"a text of at most {self.longest} characters"
+
+    def parse(self, text: str) -> str:
+        return text
+
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, str) and 0 < len(value) <= self.longest and value.isprintable()
+
+
+def _is_web_address(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and value == f"{parts.scheme}://{parts.netloc}"
+
+
+@dataclass(frozen=True)
+class WebAddress:
+    """Scheme, host and perhaps port of a web site; None when there is none."""
+
+    allowed: str = "an address such as https://attendance.example.org, without a path"
+
+    def parse(self, text: str) -> str:
+        return text.rstrip("/")
+
+    def accepts(self, value: Any) -> bool:
+        return value is None or _is_web_address(value)
+
+
+@dataclass(frozen=True)
+class WebAddresses:
+    """Any number of web sites, separated by commas."""
+
+    allowed: str = "addresses such as https://example.org, separated by commas"
+
+    def parse(self, text: str) -> tuple[str, ...]:
+        return tuple(part.strip().rstrip("/") for part in text.split(","))
+
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, tuple) and all(_is_web_address(item) for item in value)

@@ -15,6 +15,8 @@ from recognizer.assembly import build_detector, build_embedder
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.embeddings import FaceEmbedder
 from recognizer.weights import WeightsFile, resolve_weights
+from support.databases import empty, postgres_database, sqlite_database
+from support.service import Service, make_service, make_settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TEST_DATA_VARIABLE = "SMARTATTENDANCE_TEST_DATA"
@@ -137,3 +139,36 @@ def dlib_embedder(dlib_weights: WeightsFile) -> FaceEmbedder:
 @pytest.fixture(scope="session")
 def detector() -> FaceDetector:
     return build_detector(DetectorConfig(), "cpu")
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL database with all tables, for the whole run."""
+    with postgres_database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> str:
+    """An empty database with all tables: what takes it runs on both kinds."""
+    if request.param == "sqlite":
+        return sqlite_database(tmp_path_factory.getbasetemp(), tmp_path)
+    url: str = request.getfixturevalue("postgres_url")
+    empty(url)
+    return url
+
+
+@pytest.fixture
+def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
+    """A server with a recognizer that finds what is written into pictures, on each kind of database."""
+    made = make_service(make_settings(tmp_path, database_url))
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def sqlite_service(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Iterator[Service]:
+    """``service`` on SQLite only, for what has nothing to do with the database."""
+    made = make_service(make_settings(tmp_path, sqlite_database(tmp_path_factory.getbasetemp(), tmp_path)))
+    yield made
+    made.database.close()

@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 BACKEND = ROOT / "backend"
 # Photos and models of the user, who may keep anything there.
-NOT_SOURCE = frozenset({"dataset", "models", "__pycache__"})
+NOT_SOURCE = frozenset({"dataset", "models", "instance", "__pycache__"})
 
 COMMANDS = frozenset({"train_production_model", "test_production_model"})
 
@@ -31,8 +31,12 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "recognizer": frozenset({"errors"}),
     "training": frozenset({"recognizer", "errors"}),
     "attendance": frozenset({"errors"}),
-    "api": frozenset({"attendance", "recognizer", "errors"}),
-    "app": frozenset({"api", "attendance", "training", "recognizer", "config", "setting_kinds", "errors"}),
+    # what joins the domain with recognition and training, and knows no web
+    "operations": frozenset({"attendance", "recognizer", "training", "errors"}),
+    "api": frozenset({"operations", "attendance", "recognizer", "errors"}),
+    "app": frozenset(
+        {"api", "operations", "attendance", "training", "recognizer", "config", "setting_kinds", "errors"}
+    ),
     **{command: frozenset({"training", "recognizer", "config", "errors"}) for command in COMMANDS},
 }
 
@@ -52,6 +56,10 @@ KEPT_TO: dict[str, tuple[str, ...]] = {
     "flask": WEB,
     "flask_cors": WEB,
     "werkzeug": WEB,
+    "flask_smorest": WEB,
+    "flask_limiter": WEB,
+    "flask_wtf": WEB,
+    "marshmallow": WEB,
 }
 
 # Built so that this file does not hold what it looks for. An address such as example.org/home/ is no path, and

@@ -1,0 +1,111 @@
+"""Blueprints whose documentation says, for every endpoint, who may call it and with what it may be refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import marshmallow as ma
+from flask_smorest import Api as SmorestApi
+from flask_smorest import Blueprint as SmorestBlueprint
+from webargs.flaskparser import FlaskParser
+
+from api.problems import PROBLEM_TYPE, Problem
+from api.security import Rule
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Any endpoint may answer these: a malformed request, too many, the server overloaded or failing.
+_ALWAYS = (400, 429, 500, 503)
+_PROTECTED = (401, 403)
+_BODY = (413, 415)
+_CHANGE = (409,)
+
+
+class _Parser(FlaskParser):  # type: ignore[misc]
+    # an unknown field in a query is a typing error too, and would silently give another list
+    DEFAULT_UNKNOWN_BY_LOCATION: Mapping[str, Any] = {
+        **FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION,
+        "query": ma.RAISE,
+        "query_string": ma.RAISE,
+        "json": ma.RAISE,
+        "form": ma.RAISE,
+    }
+
+
+class Blueprint(SmorestBlueprint):  # type: ignore[misc]
+    """A flask-smorest blueprint. Arguments with unknown fields are refused."""
+
+    ARGUMENTS_PARSER = _Parser()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._prepare_doc_cbks.append(_document_refusals)
+
+
+class Api(SmorestApi):  # type: ignore[misc]
+    """flask-smorest's, with our errors in the place of its own."""
+
+    ERROR_SCHEMA = Problem
+
+    def _register_error_handlers(self) -> None:
+        """Errors are handled by ``api.problems``."""
+
+
+def conditional(blueprint: Blueprint) -> Callable[[F], F]:
+    """Document that an endpoint reads ``If-Match``; see ``api.schemas.expected_version``."""
+    header = {
+        "in": "header",
+        "name": "If-Match",
+        "required": False,
+        "description": "the ETag that was read; 412 when somebody changed it since, 428 without one",
+        "schema": {"type": "string"},
+    }
+    decorator: Callable[[F], F] = blueprint.doc(parameters=[header])
+    return decorator
+
+
+def _document_refusals(doc: dict[str, Any], info: Mapping[str, Any], *, method: str, **_: Any) -> dict[str, Any]:
+    rule: Rule | None = info.get("rule")
+    statuses = set(_ALWAYS)
+    if rule is not None and rule.roles is not None:
+        statuses |= {*_PROTECTED}
+        doc["security"] = [{"cookie": []}, *([{"token": [str(rule.scope)]}] if rule.scope else [])]
+        roles = ", ".join(sorted(role.value for role in rule.roles))
+        doc["x-roles"] = sorted(role.value for role in rule.roles)
+        doc["x-scope"] = str(rule.scope) if rule.scope else None
+        doc["description"] = f"For: {roles}." + (f" Token scope: {rule.scope}." if rule.scope else " No tokens.")
+    else:
+        doc["security"] = []
+        statuses |= {403}
+    statuses |= {404, 422}
+    if "requestBody" in doc:
+        statuses |= set(_BODY)
+    if method != "get":
+        statuses |= set(_CHANGE)
+    manual = info.get("manual_doc", {}).get("parameters", ())
+    if any(item.get("name") == "If-Match" for item in manual):
+        statuses |= {412, 428}
+    responses = doc.setdefault("responses", {})
+    for status in sorted(statuses):
+        responses[str(status)] = _refusal(status)
+    responses.pop("default", None)
+    for status in list(responses):
+        if isinstance(status, int) and str(status) in responses:
+            del responses[status]
+    return doc
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "description": HTTPStatus(status).phrase,
+        "content": {PROBLEM_TYPE: {"schema": deepcopy(_PROBLEM_REFERENCE)}},
+    }
+    if status in (429, 503):
+        answer["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
+    return answer
+
+
+_PROBLEM_REFERENCE = {"$ref": "#/components/schemas/Problem"}

@@ -1,0 +1,168 @@
+"""The server. ``python app.py`` serves one machine; ``gunicorn --chdir backend "app:create_app()"`` serves a school."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Flask, Response
+from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from api import pages, problems, security, urls
+from api.context import ApiOptions, Services, install
+from api.limits import limiter
+from attendance.clock import Clock, SystemClock
+from attendance.database import Database
+from attendance.policy import Policy
+from config import Settings
+from errors import ConfigurationError
+from operations.housekeeping import Chore, Housekeeping
+from operations.recognition import Recognizer
+from recognizer.durable_files import write_atomically
+
+DATABASE_FILE = "smartattendance.sqlite3"
+SECRET_FILE = "secret.key"
+
+# Nothing but our own server's files may run or be shown on a page (Content Security Policy level 3).
+_CONTENT_POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
+
+_logger = logging.getLogger(__name__)
+
+
+def create_app(
+    settings: Settings | None = None, *, recognizer: Recognizer | None = None, clock: Clock | None = None
+) -> Flask:
+    """The server's application, ready to answer: database brought up to date, networks and model loaded.
+
+    settings: default: the environment's. recognizer, clock: for tests; default: the real ones. Raises
+    ConfigurationError, WeightsError.
+    """
+    settings = settings or Settings.from_env()
+    _make_private(settings.data_dir)
+    database = Database(settings.database_url or f"sqlite:///{settings.data_dir / DATABASE_FILE}")
+    if not database.is_current():
+        database.upgrade()
+    services = Services(
+        options=_options(settings),
+        policy=_policy(settings),
+        database=database,
+        clock=clock or SystemClock(),
+        recognizer=recognizer or _recognizer(settings),
+    )
+    services.recognizer.start()
+    app = Flask(__name__, static_folder=None)
+    app.config.update(
+        SECRET_KEY=settings.secret_key or _secret_key(settings.data_dir),
+        MAX_CONTENT_LENGTH=settings.max_image_bytes,
+        RATELIMIT_STORAGE_URI=settings.rate_limit_storage,
+    )
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    install(app, services)
+    security.register(app)
+    problems.register(app)
+    limiter.init_app(app)
+    urls.register(app)
+    app.register_blueprint(pages.blueprint)
+    CORS(
+        app,
+        origins=list(settings.cors_origins),
+        supports_credentials=True,
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", security.CSRF_HEADER],
+        expose_headers=["ETag", "Retry-After", "X-Request-ID", "Content-Disposition"],
+    )
+    app.after_request(_protect)
+    security.check_every_endpoint_has_a_rule(app)
+    housekeeping = Housekeeping(_chores(services), services.clock)
+    app.extensions["housekeeping"] = housekeeping
+    if clock is None:  # a test that decides the time also decides when things are done
+        housekeeping.start()
+    atexit.register(housekeeping.close)
+    return app
+
+
+def _chores(services: Services) -> list[Chore]:
+    return []
+
+
+def _options(settings: Settings) -> ApiOptions:
+    return ApiOptions(
+        data_dir=settings.data_dir,
+        dataset_dir=settings.dataset_dir,
+        model_dir=settings.model_dir,
+        public_url=settings.public_url,
+        cors_origins=settings.cors_origins,
+        login_hours=settings.login_hours,
+        login_attempts_per_minute=settings.login_attempts_per_minute,
+        frames_per_second=settings.frames_per_second,
+        metrics_token=settings.metrics_token,
+        max_image_bytes=settings.max_image_bytes,
+        max_image_pixels=settings.max_image_pixels,
+    )
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        confirm_sightings=settings.confirm_sightings,
+        confirm_window=timedelta(seconds=settings.confirm_window_seconds),
+        close_grace=timedelta(seconds=settings.close_grace_seconds),
+        lock_after=timedelta(hours=settings.lock_after_hours),
+        review_crops=timedelta(days=settings.review_crop_days),
+        frame_records=timedelta(days=settings.frame_record_days),
+        consent_policy_version=settings.consent_policy_version,
+    )
+
+
+def _recognizer(settings: Settings) -> Recognizer:
+    raise ConfigurationError("no recognizer yet")
+
+
+def _make_private(folder: Path) -> None:
+    """Make ``folder``; what is in it is about people, and for the server's user only."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.name != "nt":
+            folder.chmod(0o700)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the data folder {folder} cannot be used: {error.strerror or error}. Correct its permissions, or name "
+            "another one by SMARTATTENDANCE_DATA_DIR"
+        ) from error
+
+
+def _secret_key(data_dir: Path) -> str:
+    """The key of the cookies: made once; several processes that start at once agree on it."""
+    path = data_dir / SECRET_FILE
+    try:
+        if not path.exists():
+            temporary = path.with_name(f".{SECRET_FILE}.{secrets.token_hex(4)}")
+            write_atomically(temporary, secrets.token_hex(32).encode())
+            temporary.chmod(0o600)
+            try:
+                os.link(temporary, path)  # fails when another process was first
+            except FileExistsError:
+                pass
+            finally:
+                temporary.unlink()
+        key = path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise ConfigurationError(f"the key {path} cannot be read or made: {error.strerror or error}") from error
+    if len(key) < 32:
+        raise ConfigurationError(f"{path} is damaged; delete it, and everybody logs in again")
+    return key
+
+
+def _protect(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("Permissions-Policy", "camera=(self), microphone=(), geolocation=()")
+    headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,82 @@
+"""Which courses, sessions and students somebody may reach. An admin reaches all; others those they staff."""
+
+from __future__ import annotations
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from attendance.actor import Actor
+from attendance.models import AttendanceRecord, ClassSession, Course, CourseStaff, Enrolment, Role, Student
+from errors import ForbiddenError, NotFoundError
+
+
+def require_course(db: Session, actor: Actor, course_id: int, *, change: bool = False, lead: bool = False) -> Course:
+    """The course, if ``actor`` may see it; with ``change`` if they may take attendance in it, with ``lead`` if they
+    may change the course, its roster, and locked sessions. Raises NotFoundError, ForbiddenError."""
+    course = db.get(Course, course_id)
+    if course is None:
+        raise NotFoundError(f"there is no course {course_id}")
+    check_course(db, actor, course_id, change=change, lead=lead)
+    return course
+
+
+def check_course(db: Session, actor: Actor, course_id: int, *, change: bool = False, lead: bool = False) -> None:
+    if actor.is_admin:
+        return
+    staff = db.get(CourseStaff, (course_id, actor.user_id))
+    if staff is None:
+        raise ForbiddenError("you are not on the staff of this course; an admin can add you", code="foreign_course")
+    if (change or lead) and actor.role is not Role.INSTRUCTOR:
+        raise ForbiddenError("your account may only look, not change anything", code="role")
+    if lead and not staff.is_lead:
+        raise ForbiddenError("only a lead of this course may do this", code="not_lead")
+
+
+def require_session(
+    db: Session, actor: Actor, session_id: int, *, change: bool = False, lead: bool = False, lock: bool = False
+) -> ClassSession:
+    """The session, under the rules of ``require_course``. lock: hold its row until the transaction ends, as everybody
+    who changes its state or its marks must, before anything else is read."""
+    query = select(ClassSession).where(ClassSession.id == session_id)
+    found = db.scalar(query.with_for_update(of=ClassSession) if lock else query)
+    if found is None:
+        raise NotFoundError(f"there is no session {session_id}")
+    check_course(db, actor, found.course_id, change=change, lead=lead)
+    return found
+
+
+def require_record(db: Session, actor: Actor, record_id: int, *, change: bool = False) -> AttendanceRecord:
+    """The record, under the rules of its course; with ``change`` the row of its session is locked first."""
+    session_id = db.scalar(select(AttendanceRecord.session_id).where(AttendanceRecord.id == record_id))
+    if session_id is None:
+        raise NotFoundError(f"there is no attendance record {record_id}")
+    require_session(db, actor, session_id, change=change, lock=change)
+    return db.get_one(AttendanceRecord, record_id, populate_existing=True)
+
+
+def require_student(db: Session, actor: Actor, student_id: int, *, change: bool = False) -> Student:
+    """The student, if ``actor`` staffs a course that the student is or was enrolled in; with ``change`` as an
+    instructor. Raises NotFoundError, ForbiddenError."""
+    student = db.get(Student, student_id)
+    if student is None:
+        raise NotFoundError(f"there is no student {student_id}")
+    if actor.is_admin:
+        return student
+    taught = (
+        select(Enrolment.id)
+        .join(CourseStaff, CourseStaff.course_id == Enrolment.course_id)
+        .where(Enrolment.student_id == student_id, CourseStaff.user_id == actor.user_id)
+        .limit(1)
+    )
+    if db.scalar(taught) is None:
+        raise ForbiddenError("this student is in none of your courses", code="foreign_student")
+    if change and actor.role is not Role.INSTRUCTOR:
+        raise ForbiddenError("your account may only look, not change anything", code="role")
+    return student
+
+
+def visible_course_ids(actor: Actor) -> Select[int]:
+    """A query for the ids of the courses that ``actor`` may see, to be used in an IN."""
+    if actor.is_admin:
+        return select(Course.id)
+    return select(CourseStaff.course_id).where(CourseStaff.user_id == actor.user_id)
