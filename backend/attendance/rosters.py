@@ -46,7 +46,7 @@ def recognisable(db: Session, session: ClassSession) -> dict[str, int]:
             Student.status == StudentStatus.ACTIVE,
         )
     )
-    return {external_id: student_id for external_id, student_id in db.execute(query)}
+    return dict(db.execute(query).tuples().all())
 
 
 def without_consent(db: Session) -> frozenset[str]:
