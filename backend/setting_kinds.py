@@ -25,6 +25,14 @@ class Kind(Protocol):
     def accepts(self, value: Any) -> bool: ...
 
 
+def about(
+    kind: Kind, *, unit: str, help: str, reason: str, shown: str | None = None, variable: str | None = None
+) -> dict[str, Any]:
+    """A field's metadata, for the table and the errors. ``shown`` stands for the default in the table where the
+    value itself would depend on the machine. ``variable``: a name that everybody knows, in the place of ours."""
+    return {"kind": kind, "unit": unit, "help": help, "reason": reason, "shown": shown, "variable": variable}
+
+
 @dataclass(frozen=True)
 class Whole:
     """A whole number from ``low`` to ``high``, both included."""
