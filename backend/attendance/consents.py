@@ -1,0 +1,135 @@
+"""Consents: the agreement without which nothing is made of a face, and its withdrawal, after which nothing of it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from attendance import audit
+from attendance.access import require_student
+from attendance.actor import Actor
+from attendance.models import (
+    Consent,
+    ConsentMethod,
+    Erasure,
+    ErasureKind,
+    FaceImage,
+    FaceImageState,
+    Student,
+    StudentStatus,
+)
+from errors import ConflictError, ForbiddenError, InvalidRequestError
+
+
+def list_consents(db: Session, actor: Actor, student_id: int) -> Sequence[Consent]:
+    """The student's consents, the latest first."""
+    require_student(db, actor, student_id)
+    query = select(Consent).where(Consent.student_id == student_id)
+    return db.scalars(query.order_by(Consent.given_at.desc(), Consent.id.desc())).all()
+
+
+def active_consent(db: Session, student_id: int) -> Consent | None:
+    """The student's consent that is not withdrawn."""
+    return db.scalar(select(Consent).where(Consent.student_id == student_id, Consent.withdrawn_at.is_(None)))
+
+
+def require_consent(db: Session, student_id: int) -> Consent:
+    """The student's active consent, which nobody withdraws until this transaction ends. Raises ConflictError."""
+    lock_student(db, student_id)
+    consent = active_consent(db, student_id)
+    if consent is None:
+        raise ConflictError(
+            "this student has not consented to be recognised by face; record the consent first", code="no_consent"
+        )
+    return consent
+
+
+def lock_student(db: Session, student_id: int) -> Student:
+    """The student's row, held until the transaction ends: as whoever gives, uses or withdraws a consent must do before
+    looking at it. What only refers to the student need not wait."""
+    return db.get_one(Student, student_id, with_for_update={"key_share": True}, populate_existing=True)
+
+
+def give(
+    db: Session,
+    actor: Actor,
+    student_id: int,
+    now: datetime,
+    *,
+    method: ConsentMethod,
+    policy_version: str,
+    evidence: str = "",
+    given_at: datetime | None = None,
+) -> Consent:
+    """Record that the student consented. given_at: when, default ``now``. evidence: where the proof is."""
+    require_student(db, actor, student_id, change=True)
+    if actor.user_id is None:
+        raise ForbiddenError("a consent is recorded by a person")
+    given_at = given_at or now
+    if given_at > now:
+        raise InvalidRequestError(
+            "a consent cannot be given in the future; record it when it is given",
+            code="future",
+            errors=[{"field": "given_at", "message": "lies in the future"}],
+        )
+    if lock_student(db, student_id).status is StudentStatus.ERASED:
+        raise ConflictError("this student was erased", code="erased")
+    if active_consent(db, student_id) is not None:
+        raise ConflictError(
+            "this student has consented already; withdraw that consent first if another one takes its place",
+            code="consent_active",
+        )
+    consent = Consent(
+        student_id=student_id,
+        policy_version=policy_version,
+        method=method,
+        evidence=evidence,
+        given_at=given_at,
+        recorded_by=actor.user_id,
+    )
+    db.add(consent)
+    db.flush()
+    audit.record(
+        db, actor, "consent.give", "student", student_id, now, consent_id=consent.id, policy_version=policy_version
+    )
+    return consent
+
+
+def withdraw(db: Session, actor: Actor, student_id: int, now: datetime) -> Erasure:
+    """End the student's consent, and order that everything made of the face is erased; from the moment this is
+    committed nobody is told who it is. The attendance stays. Raises ConflictError when there is no consent."""
+    require_student(db, actor, student_id, change=True)
+    consent = require_consent(db, student_id)
+    end_consent(consent, actor, now)
+    erasure = order_erasure(db, actor, student_id, ErasureKind.FACE, now)
+    audit.record(
+        db, actor, "consent.withdraw", "student", student_id, now, consent_id=consent.id, erasure_id=erasure.id
+    )
+    return erasure
+
+
+def end_consent(consent: Consent, actor: Actor, now: datetime) -> None:
+    consent.withdrawn_at, consent.withdrawn_by = now, actor.user_id
+
+
+def order_erasure(db: Session, actor: Actor, student_id: int, kind: ErasureKind, now: datetime) -> Erasure:
+    """Take the student's face images out of use, and write down that they, and what was made of them, are to be
+    erased. The caller has ended the consent, holding ``lock_student``."""
+    images = db.scalars(select(FaceImage).where(FaceImage.student_id == student_id)).all()
+    for image in images:
+        image.state = FaceImageState.ERASING
+    erasure = Erasure(
+        student_id=student_id,
+        kind=kind,
+        external_id=db.get_one(Student, student_id).external_id,
+        shas=sorted(image.sha256 for image in images),
+        steps={},
+        requested_by=actor.user_id,
+        requested_at=now,
+    )
+    db.add(erasure)
+    db.flush()
+    return erasure
