@@ -22,8 +22,11 @@ from attendance.policy import Policy
 from config import Settings
 from errors import ConfigurationError
 from operations.housekeeping import Chore, Housekeeping
+from operations.inference import InferenceGate
+from operations.metrics import Metrics
 from operations.recognition import Recognizer
 from recognizer.durable_files import write_atomically
+from recognizer.images import ImageLimits
 
 DATABASE_FILE = "smartattendance.sqlite3"
 SECRET_FILE = "secret.key"
@@ -47,14 +50,19 @@ def create_app(
     database = Database(settings.database_url or f"sqlite:///{settings.data_dir / DATABASE_FILE}")
     if not database.is_current():
         database.upgrade()
+    recognizer = recognizer or _recognizer(settings)
+    metrics = Metrics()
     services = Services(
         options=_options(settings),
         policy=_policy(settings),
         database=database,
         clock=clock or SystemClock(),
-        recognizer=recognizer or _recognizer(settings),
+        recognizer=recognizer,
+        inference=_inference(settings, recognizer, metrics),
+        metrics=metrics,
     )
-    services.recognizer.start()
+    recognizer.start()
+    atexit.register(recognizer.close)
     app = Flask(__name__, static_folder=None)
     app.config.update(
         SECRET_KEY=settings.secret_key or _secret_key(settings.data_dir),
@@ -116,6 +124,17 @@ def _policy(settings: Settings) -> Policy:
         review_crops=timedelta(days=settings.review_crop_days),
         frame_records=timedelta(days=settings.frame_record_days),
         consent_policy_version=settings.consent_policy_version,
+    )
+
+
+def _inference(settings: Settings, recognizer: Recognizer, metrics: Metrics) -> InferenceGate:
+    return InferenceGate(
+        recognizer,
+        workers=settings.inference_workers,
+        queue=settings.inference_queue,
+        deadline_seconds=settings.inference_deadline_seconds,
+        limits=ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
+        metrics=metrics,
     )
 
 

@@ -18,6 +18,8 @@ from attendance.clock import Clock
 from attendance.database import Database, write_transaction
 from attendance.policy import Policy
 from errors import AuthenticationError
+from operations.inference import InferenceGate
+from operations.metrics import Metrics
 from operations.recognition import Recognizer
 
 _EXTENSION = "smartattendance"
@@ -46,13 +48,17 @@ class ApiOptions:
 
 @dataclass(slots=True)
 class Services:
-    """Everything that requests share. Made once, by ``app.create_app``."""
+    """Everything that requests share. Made once, by ``app.create_app``.
+
+    recognizer: for what it knows of the model; pictures go through ``inference``, which lets in only so many."""
 
     options: ApiOptions
     policy: Policy
     database: Database
     clock: Clock
     recognizer: Recognizer
+    inference: InferenceGate
+    metrics: Metrics
 
 
 def install(app: Flask, services: Services) -> None:
