@@ -1,0 +1,86 @@
+"""The API does what its own document says, for everything that it allows and much that it forbids.
+
+Schemathesis makes the requests from the document: right ones, wrong ones, none that its author thought of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from api import urls
+from support.databases import sqlite_database
+from support.service import Service, make_service, make_settings
+
+# Each is a promise of the document that the author of a client relies on.
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    response_headers_conformance,
+]
+
+
+def operations() -> list[str]:
+    """``GET /api/v1/courses`` and so on, of every endpoint in the document."""
+    app = Flask(__name__)
+    urls.register(app)
+    paths = app.test_client().get("/api/openapi.json").get_json()["paths"]
+    methods = ("get", "post", "put", "patch", "delete")
+    return [f"{method.upper()} {path}" for path in sorted(paths) for method in methods if method in paths[path]]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("described")
+    made = make_service(make_settings(folder, sqlite_database(tmp_path_factory.getbasetemp(), folder)))
+    yield made
+    made.database.close()
+
+
+@pytest.fixture(scope="module")
+def document(world: Service) -> Any:
+    return schemathesis.openapi.from_wsgi("/api/openapi.json", world.app)
+
+
+@pytest.fixture(scope="module")
+def headers(world: Service) -> dict[str, str]:
+    return world.admin().headers
+
+
+@pytest.mark.parametrize("operation", operations())
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
+def test_every_answer_is_as_documented(
+    operation: str, mode: GenerationMode, document: Any, headers: dict[str, str]
+) -> None:
+    method, path = operation.split(" ")
+    answers = 0
+
+    @given(document[path][method].as_strategy(generation_mode=mode))
+    @settings(max_examples=6, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    def run(case: Any) -> None:
+        nonlocal answers
+        case.call_and_validate(checks=CHECKS, headers=headers)
+        answers += 1
+
+    try:
+        run()
+    except Unsatisfiable:
+        assert mode is GenerationMode.NEGATIVE  # nothing of it can be wrong
+        return
+    assert answers
