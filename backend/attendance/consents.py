@@ -1,4 +1,4 @@
-"""Consents: the agreement without which nothing is made of a face, and its withdrawal, after which nothing of it stays."""
+"""Consents: without one nothing is made of a face; once it is withdrawn nothing of the face stays."""
 
 from __future__ import annotations
 
@@ -81,6 +81,12 @@ def give(
         raise ConflictError(
             "this student has consented already; withdraw that consent first if another one takes its place",
             code="consent_active",
+        )
+    # an erasure goes by the student's folder: it would take the new images with the old ones
+    erasing = select(Erasure.id).where(Erasure.student_id == student_id, Erasure.completed_at.is_(None))
+    if db.scalar(erasing.limit(1)) is not None:
+        raise ConflictError(
+            "what was made of this student's face before is still being erased; try again in a minute", code="erasing"
         )
     consent = Consent(
         student_id=student_id,

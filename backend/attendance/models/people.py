@@ -7,8 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
+from attendance import external_ids
 from attendance.models.base import Base, Instant, Word
 
 
@@ -21,17 +22,24 @@ class StudentStatus(StrEnum):
 
 class Student(Base):
     """external_id: the school's own number; also the name of the student's folder of face images and of the class in
-    the model, so it can be a folder name on every system."""
+    the model, so it can be a folder name on every system. external_key: of it, set with it; unique, so that no two ids
+    differ only in case (see ``external_ids.key_of``)."""
 
     __tablename__ = "student"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     external_id: Mapped[str] = mapped_column(String(64), unique=True)
+    external_key: Mapped[str] = mapped_column(String(200), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     email: Mapped[str | None] = mapped_column(String(254))
     status: Mapped[StudentStatus] = mapped_column(Word(StudentStatus), default=StudentStatus.ACTIVE)
     created_at: Mapped[datetime] = mapped_column(Instant)
     version: Mapped[int] = mapped_column(default=1)
+
+    @validates("external_id")
+    def _keyed(self, _: str, external_id: str) -> str:
+        self.external_key = external_ids.key_of(external_id)
+        return external_id
 
 
 class ConsentMethod(StrEnum):

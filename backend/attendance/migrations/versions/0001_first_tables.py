@@ -102,6 +102,7 @@ def _create_tables() -> None:
         "student",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("external_id", sa.String(length=64), nullable=False),
+        sa.Column("external_key", sa.String(length=200), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("email", sa.String(length=254), nullable=True),
         sa.Column("status", sa.String(32), nullable=False),
@@ -109,6 +110,7 @@ def _create_tables() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_student")),
         sa.UniqueConstraint("external_id", name=op.f("uq_student_external_id")),
+        sa.UniqueConstraint("external_key", name=op.f("uq_student_external_key")),
     )
     op.create_table(
         "user_account",
@@ -357,6 +359,7 @@ def _create_tables() -> None:
         sa.Column("closed_by", sa.Integer(), nullable=True),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("locked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reopened_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cancelled_reason", sa.String(length=500), nullable=True),
         sa.Column("model_version", sa.String(length=100), nullable=True),
         sa.Column("thresholds", sa.JSON(), nullable=False),
@@ -460,6 +463,7 @@ def _create_tables() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("record_id", sa.Integer(), nullable=False),
         sa.Column("old_status", sa.String(32), nullable=False),
+        sa.Column("old_source", sa.String(32), nullable=True),
         sa.Column("new_status", sa.String(32), nullable=False),
         sa.Column("source", sa.String(32), nullable=False),
         sa.Column("actor_id", sa.Integer(), nullable=True),
