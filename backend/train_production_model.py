@@ -9,8 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +25,7 @@ from recognizer.durable_files import write_atomically
 from recognizer.images import ImageLimits
 from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
 from training.production import TrainingJob, TrainingResult, run_training
-from training.progress import ProgressBar
+from training.progress import ProgressBar, ProgressFile
 from training.trainer import TrainingConfig
 
 FINE, UNUSABLE, INTERRUPTED = 0, 2, 130
@@ -48,17 +51,46 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console without a name's letters must not stop the training
     try:
-        return _run(arguments, Settings.from_env())
+        with _ended_by_signals(), ProgressFile(arguments.progress) if arguments.progress else nullcontext() as file:
+            return _reported(arguments, file)
+    except KeyboardInterrupt:  # before there was anything to report
+        return INTERRUPTED
+    except SmartAttendanceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return UNUSABLE
+
+
+def _reported(arguments: argparse.Namespace, file: ProgressFile | None) -> int:
+    """Run the training; how it ended is said at the terminal, in the log and in the progress file."""
+    try:
+        version = _run(arguments, Settings.from_env(), file)
+        status, stage, message = FINE, "done", version
     except SmartAttendanceError as error:
         logging.getLogger(__name__).error("%s", error)
         print(f"error: {error}", file=sys.stderr)
-        return UNUSABLE
+        status, stage, message = UNUSABLE, "failed", str(error)
     except KeyboardInterrupt:
-        print(
-            "Interrupted. The model that was in use is unchanged; what was embedded so far is remembered.",
-            file=sys.stderr,
-        )
-        return INTERRUPTED
+        message = "Interrupted. The model that was in use is unchanged; what was embedded so far is remembered."
+        print(message, file=sys.stderr)
+        status, stage = INTERRUPTED, "interrupted"
+    if file is not None:
+        file.end(stage, message)
+    return status
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Whoever ends the process by a signal (a server, a shutdown) ends it as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGBREAK") if hasattr(signal, name)]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -129,10 +161,23 @@ def _parser() -> argparse.ArgumentParser:
         "--no-cache", action="store_true", help="embed every photo anew, and keep no embeddings outside the model"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements as JSON as well")
+    parser.add_argument(
+        "--only",
+        type=Path,
+        metavar="FILE",
+        help="train on the students whose ids this file lists, one a line (UTF-8), and leave the others out",
+    )
+    parser.add_argument(
+        "--progress",
+        type=Path,
+        metavar="FILE",
+        help="write how far it is as JSON lines (stage, done, total, message), for a program that reads along",
+    )
     return parser
 
 
-def _run(arguments: argparse.Namespace, settings: Settings) -> int:
+def _run(arguments: argparse.Namespace, settings: Settings, file: ProgressFile | None) -> str:
+    """Train as the arguments say; the version of the new model."""
     config = TrainingConfig(
         classifier=arguments.classifier,
         threshold_percentile=arguments.threshold_percentile,
@@ -147,8 +192,9 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
         dataset_dir=arguments.dataset or settings.dataset_dir,
         output_dir=output,
         config=config,
-        find_weights=_Weights(arguments, settings),
+        find_weights=_Weights(arguments, settings, _Shown(file)),
         strangers_dir=arguments.unknown,
+        only=_listed(arguments.only) if arguments.only else None,
         cache_dir=None if arguments.no_cache else settings.cache_dir or default_cache_dir(),
         detector=DetectorConfig(
             min_face_size=settings.min_face_size,
@@ -161,22 +207,61 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
     )
     limit_threads(settings.threads)
     with _log_into(output):
-        result = run_training(job, ProgressBar, _say)
+        result = run_training(job, _Shown(file), _say, file.begin if file else _quietly)
     print()
     print(result.summary)
     print(f"Model {result.stored.version} is in use: {output / 'face_classifier_v1.pkl'}")
     if arguments.json:
         _write_json(arguments.json, result)
-    return FINE
+    return result.stored.version
+
+
+def _listed(path: Path) -> frozenset[str]:
+    """The ids in ``path``, one a line."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise ConfigurationError(f"--only cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"--only cannot read {path}: it is not UTF-8; save it as UTF-8") from error
+    listed = frozenset(line.strip() for line in lines) - {""}
+    if not listed:
+        raise ConfigurationError(f"--only names {path}, which lists nobody; write a student id in each line")
+    return listed
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Shows progress on the terminal, and in the file when there is one."""
+
+    file: ProgressFile | None
+
+    @contextmanager
+    def __call__(self, what: str, unit: str = "photo") -> Iterator[Callable[..., None]]:
+        with ExitStack() as opened:
+            displays = [opened.enter_context(ProgressBar(what, unit))]
+            if self.file is not None:
+                displays.append(opened.enter_context(self.file.show(what)))
+
+            def show(done: int, total: int, cached: int = 0) -> None:
+                for display in displays:
+                    display(done, total, cached)
+
+            yield show
+
+
+def _quietly(stage: str, message: str) -> None:
+    """Nobody asked for the stages."""
 
 
 @dataclass(frozen=True)
 class _Weights:
     arguments: argparse.Namespace
     settings: Settings
+    show: _Shown
 
     def __call__(self) -> WeightsFile:
-        with ProgressBar("FaceNet weights", unit="B") as progress:
+        with self.show("FaceNet weights", unit="B") as progress:
             return resolve_weights(
                 self.arguments.embedder or self.settings.embedder,
                 facenet_file=self.arguments.weights or self.settings.facenet_weights,

@@ -152,6 +152,9 @@ def test_pictures_without_a_findable_face_are_counted(run, class_folder, tmp_pat
         (["--weights", "missing.pt", "--embedder", "facenet"], "missing.pt"),
         (["--unknown", "nowhere"], "nowhere"),
         (["--json", "no/such/folder/x.json"], "folder that exists"),
+        (["--progress", "no/such/folder/x.jsonl"], "folder that exists"),
+        (["--only", "nowhere.txt"], "nowhere.txt"),
+        (["--only", os.devnull], "lists nobody"),
     ],
 )
 def test_wrong_usage_says_what_is_allowed_and_writes_nothing(run, class_folder, tmp_path, capsys, arguments, words):
@@ -188,8 +191,41 @@ def test_without_facenet_weights_auto_takes_dlib_and_says_so(run, class_folder, 
     assert joblib.load(tmp_path / "model" / MODEL_FILE)["metadata"]["embedder"]["id"] == "dlib"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child process")
-def test_ctrl_c_leaves_the_last_good_model_and_keeps_what_was_embedded(run, class_folder, tmp_path):
+def test_progress_is_written_line_by_line_for_programs(run, class_folder, tmp_path):
+    file = tmp_path / "progress.jsonl"
+    assert run(class_folder, "--progress", str(file)) == 0
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert all(set(line) == {"stage", "done", "total", "message"} for line in lines)
+    order = ["libraries", "scan", "networks", "embed", "check", "train", "report", "publish", "done"]
+    assert list(dict.fromkeys(line["stage"] for line in lines)) == order
+    embedded = [line["done"] for line in lines if line["stage"] == "embed" and line["total"]]
+    assert embedded == sorted(embedded) and embedded[-1] == STUDENTS * SHOTS
+    version = list_versions(tmp_path / "model")[0].version
+    assert [line["message"] for line in lines[-2:]] == [version, version]
+    # wrong usage and data that cannot be trained on are told there as well
+    (tmp_path / "nothing").mkdir()
+    assert run(tmp_path / "nothing", "--progress", str(file)) == 2
+    last = json.loads(file.read_text(encoding="utf-8").splitlines()[-1])
+    assert last["stage"] == "failed" and str(tmp_path / "nothing") in last["message"]
+
+
+def test_only_those_listed_are_trained_on_and_the_others_are_named(run, class_folder, tmp_path, capsys):
+    students = sorted(path.name for path in class_folder.iterdir())
+    listed = tmp_path / "list.txt"
+    listed.write_text("\ufeff" + "\r\n".join([*students[:3], "", "nobody"]) + "\n", encoding="utf-8")
+    assert run(class_folder, "--only", str(listed)) == 0
+    assert np.load(tmp_path / "model" / "label_encoder_classes.npy").tolist() == students[:3]
+    shown = capsys.readouterr().out
+    assert f"{students[3]} is not on the list" in shown and f"{students[4]} is not on the list" in shown
+    assert "nobody is on the list and has no folder" in shown
+    described = json.loads((tmp_path / "model" / "training_metadata.json").read_text(encoding="utf-8"))
+    counts = described["dataset"]["issue_counts"]
+    assert (counts["not_listed"], counts["no_folder"]) == (2, 1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a signal")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_a_server_s_end_leave_the_last_good_model(run, class_folder, tmp_path, how):
     assert run(class_folder) == 0
     before = list_versions(tmp_path / "model")
     more = tmp_path / "more"
@@ -211,6 +247,8 @@ def test_ctrl_c_leaves_the_last_good_model_and_keeps_what_was_embedded(run, clas
             str(tmp_path / "model"),
             "--embedder",
             "dlib",
+            "--progress",
+            str(tmp_path / "progress"),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -220,11 +258,13 @@ def test_ctrl_c_leaves_the_last_good_model_and_keeps_what_was_embedded(run, clas
     assert child.stdout is not None
     child.stdout.readline()  # the photos are counted; networks and embedding come next
     time.sleep(0.5)
-    child.send_signal(signal.SIGINT)
+    child.send_signal(how)
     _, error = child.communicate(timeout=60)
     assert child.returncode == 130, error
     assert "unchanged" in error and "Traceback" not in error
     assert list_versions(tmp_path / "model") == before
+    assert json.loads((tmp_path / "progress").read_text(encoding="utf-8").splitlines()[-1])["stage"] == "interrupted"
+    assert not list((tmp_path / "model").rglob("*.tmp-*"))
 
 
 def test_it_runs_from_the_backend_folder_with_the_settings_it_finds(class_folder, tmp_path):

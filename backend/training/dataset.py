@@ -10,7 +10,7 @@ import hashlib
 import os
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,14 +59,16 @@ class DatasetScan:
         return fingerprint(self.samples)
 
 
-def scan(root: Path, limits: ImageLimits = DEFAULT_LIMITS) -> DatasetScan:
+def scan(root: Path, limits: ImageLimits = DEFAULT_LIMITS, only: Collection[str] | None = None) -> DatasetScan:
     """Look through ``root``/<student_id>/* and hash every image.
+
+    only: the student ids to take; folders of others are reported and not looked into. None: all.
 
     The result does not depend on the order in which the file system lists names. Links that lead out of ``root`` are
     not followed. Files over ``limits.max_bytes`` are reported without being read. Raises DatasetError when there is no
     folder at ``root``, it may not be read, or it holds no student folders.
     """
-    scanner = _Scanner(_existing_folder(root), limits)
+    scanner = _Scanner(_existing_folder(root), limits, only)
     scanner.run()
     samples = _without_duplicates(scanner.root, scanner.samples, scanner.issues)
     return DatasetScan(scanner.root, tuple(samples), tuple(scanner.issues))
@@ -99,8 +101,10 @@ def _expectation(root: Path) -> str:
 class _Scanner:
     """One walk through a data set folder, collecting samples and issues."""
 
-    def __init__(self, root: Path, limits: ImageLimits) -> None:
+    def __init__(self, root: Path, limits: ImageLimits, only: Collection[str] | None) -> None:
         self.root = root
+        # macOS may give the names of folders decomposed
+        self._only = None if only is None else {unicodedata.normalize("NFC", name) for name in only}
         self._real_root = root.resolve()
         self._limits = limits
         self.samples: list[Sample] = []
@@ -112,12 +116,18 @@ class _Scanner:
         except OSError as error:
             raise DatasetError(f"the folder {self.root} cannot be read: {error.strerror or error}") from error
         folders = 0
+        without_folder = set(self._only or ())
         for entry in entries:
             if self._is_unwanted(entry, None):
                 continue
             if entry.is_dir():
                 folders += 1
-                self._student(entry)
+                name = unicodedata.normalize("NFC", entry.name)
+                without_folder.discard(name)
+                if self._only is None or name in self._only:
+                    self._student(entry)
+                else:
+                    self._report(IssueKind.NOT_LISTED, entry, entry.name, "is not on the list; it is left out")
             elif _is_image_name(entry):
                 self._report(
                     IssueKind.LOOSE_FILE,
@@ -129,6 +139,10 @@ class _Scanner:
                 self._foreign(entry, None)
         if not folders:
             raise DatasetError(f"no student folders in {self.root}: {self._found()}. {_expectation(self.root)}")
+        self.issues += [
+            DatasetIssue(IssueKind.NO_FOLDER, f"{name} is on the list and has no folder.", student_id=name)
+            for name in sorted(without_folder)
+        ]
 
     def _found(self) -> str:
         loose = sum(issue.kind is IssueKind.LOOSE_FILE for issue in self.issues)

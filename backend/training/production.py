@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,18 +39,23 @@ _logger = logging.getLogger(__name__)
 ShowProgress = Callable[[str], AbstractContextManager[Callable[..., None]]]
 """Opens a progress display for a stage named in words; see training.progress.ProgressBar."""
 
+BeginStage = Callable[[str, str], None]
+"""Told the name of each stage when it begins, and in words what is done in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
     """dataset_dir: a folder of photos for each student. output_dir: where the model is published. strangers_dir:
     photos of people who are no students, or None. cache_dir: where embeddings are remembered, or None for nowhere.
-    find_weights: gives the weights of the embedder; called once, after the photos were looked through."""
+    find_weights: gives the weights of the embedder; called once, after the photos were looked through. only: the ids
+    of the students to train on; None for all in the folder."""
 
     dataset_dir: Path
     output_dir: Path
     config: TrainingConfig
     find_weights: Callable[[], WeightsFile]
     strangers_dir: Path | None = None
+    only: frozenset[str] | None = None
     cache_dir: Path | None = None
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     limits: ImageLimits = DEFAULT_LIMITS
@@ -71,24 +77,29 @@ class TrainingResult:
     cached: int
 
 
-def run_training(job: TrainingJob, show: ShowProgress, say: Callable[[str], None]) -> TrainingResult:
-    """Train and publish. say: takes one line for each stage. Raises SmartAttendanceError; the model that was in use
-    before stays in use whenever this does not return."""
+def run_training(
+    job: TrainingJob, show: ShowProgress, say: Callable[[str], None], begin: BeginStage = lambda stage, message: None
+) -> TrainingResult:
+    """Train and publish. say: takes one line for each stage. begin: what it is told of the stage ``publish`` is the new
+    model's version: whoever finds that version in the history later knows that this training published it.
+
+    Raises SmartAttendanceError; the model that was in use before stays in use whenever this does not return."""
     _check_output(job.output_dir)
     seconds: dict[str, float] = {}
-    with _timed(seconds, "libraries"):
+    timed = partial(_timed, seconds, begin)
+    with timed("libraries", "Loading the libraries"):
         load_engines()
         with suppress(ImportError):  # the report does without pictures then, and says so
             importlib.import_module("matplotlib.backends.backend_agg")
-    with _timed(seconds, "scan"):
-        everybody = scan(job.dataset_dir, job.limits)
+    with timed("scan", "Looking through the photos"):
+        everybody = scan(job.dataset_dir, job.limits, job.only)
         scanned = apply_min_images(everybody, job.config.min_images)
         strange = scan_strangers(job.strangers_dir, job.limits) if job.strangers_dir else None
     say(f"{len(scanned.student_ids)} students with {len(scanned.samples)} photos in {scanned.root}")
-    with _timed(seconds, "networks"):
+    with timed("networks", "Loading the networks"):
         embedder = build_embedder(job.find_weights(), job.device)
         networks = _Networks(job, embedder)
-    with _timed(seconds, "embed"):
+    with timed("embed", "Embedding the photos"):
         with show("Embedding the photos") as progress:
             prepared = networks.prepare(scanned.samples, progress)
         prepared = leave_out_small(prepared, job.config.min_images, where=scanned.root)
@@ -102,7 +113,7 @@ def run_training(job: TrainingJob, show: ShowProgress, say: Callable[[str], None
             faces = found.how != "whole"
             strangers, stranger_ids = found.embeddings[faces], found.labels[faces]
             strange_issues = strange.issues + found.issues
-    with _timed(seconds, "check"):
+    with timed("check", "Comparing the photos"):
         groups = groups_by_student(prepared.thumbnails, prepared.labels)
         issues = scanned.issues + prepared.issues + quality_issues(prepared, groups) + strange_issues
     for issue in issues:
@@ -111,11 +122,11 @@ def run_training(job: TrainingJob, show: ShowProgress, say: Callable[[str], None
     data = TrainingData(
         prepared.embeddings, prepared.labels, groups, fingerprint(prepared.samples), strangers, stranger_ids
     )
-    with _timed(seconds, "train"):
+    with timed("train", "Training and measuring"):
         outcome = train(
             data, job.config, load_profile(embedder.info.id), embedder.info, networks.described(), datetime.now(UTC)
         )
-    with _timed(seconds, "report"):
+    with timed("report", "Writing the report"):
         files = build_report_files(
             outcome,
             data,
@@ -126,7 +137,7 @@ def run_training(job: TrainingJob, show: ShowProgress, say: Callable[[str], None
             strangers_count=0 if strangers is None else len(strangers),
             left_out=_left_out(everybody.samples, prepared.labels),
         )
-    with _timed(seconds, "publish"):
+    with timed("publish", outcome.artifact.model_version):
         stored = publish(job.output_dir, outcome.artifact, files, job.signing_key)
     networks.forget_others([*prepared.samples, *(strange.samples if strange else ())])
     return TrainingResult(
@@ -185,7 +196,8 @@ def _check_output(folder: Path) -> None:
 
 
 @contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+def _timed(seconds: dict[str, float], begin: BeginStage, stage: str, message: str) -> Iterator[None]:
+    begin(stage, message)
     start = time.perf_counter()
     yield
     seconds[stage] = time.perf_counter() - start

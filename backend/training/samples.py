@@ -32,6 +32,8 @@ class IssueKind(StrEnum):
     EXACT_DUPLICATE = "exact_duplicate"  # used once
     CONFLICTING_DUPLICATE = "conflicting_duplicate"  # used for nobody
     TOO_FEW_IMAGES = "too_few_images"  # no student
+    NOT_LISTED = "not_listed"  # no student
+    NO_FOLDER = "no_folder"  # no student
     NEAR_DUPLICATE = "near_duplicate"  # used, but kept on one side of a split
     PROBABLE_MISLABEL = "probable_mislabel"  # used; a person should look
 

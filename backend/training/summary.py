@@ -24,6 +24,8 @@ ISSUE_TITLES = {
     IssueKind.PROBABLE_MISLABEL: "Photos that may show somebody else (used; please look)",
     IssueKind.CONFLICTING_DUPLICATE: "One file in two students' folders (used for neither)",
     IssueKind.TOO_FEW_IMAGES: "Students with too few photos (left out)",
+    IssueKind.NOT_LISTED: "Students who are not on the list (left out)",
+    IssueKind.NO_FOLDER: "Students on the list without a folder (left out)",
     IssueKind.EMPTY_FOLDER: "Folders without photos (left out)",
     IssueKind.UNREADABLE_FOLDER: "Folders that cannot be opened (left out)",
     IssueKind.BAD_STUDENT_ID: "Folder names that cannot be student ids (left out)",
