@@ -5,14 +5,22 @@
   threshold. A classifier's own decision value does not tell strangers from students (see the module's benchmark).
 
 A name is given only when both agree and no second student is as close.
+
+Both may be asked about a part of the students only, those of one class. The others stay in sight: a face that would
+be named as one of them without the restriction still is, and whoever one of them is as close to as the best of the
+part is not named. The nearest of a class is not its member for that alone.
 """
 
 from __future__ import annotations
 
+import copy
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.svm import SVC
 
 from errors import ModelFormatError
 from recognizer.artifact import ClassifierArtifact
@@ -23,10 +31,27 @@ from recognizer.types import Candidate, Decision, FloatArray, Identity
 MAX_CANDIDATES = 3
 # Old models carry one threshold on their own probability; this share of it opens their review band.
 LEGACY_REVIEW_SHARE = 0.8
+# Rosters whose places among the classes are remembered: more than there are lessons at one time in most schools.
+_POOLS = 64
+
+# Where nobody may be named there is nobody to compare with.
+_NOBODY = Identity(
+    student_id=None, decision=Decision.UNKNOWN, probability=0.0, score=-1.0, similarity=-1.0, margin=0.0, agreed=False
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pool:
+    """Indices into the classes, each in rising order. allowed: who may be named or in doubt between. outside: enrolled,
+    but not among those asked for. everyone: both."""
+
+    allowed: NDArray[np.intp]
+    outside: NDArray[np.intp]
+    everyone: NDArray[np.intp]
 
 
 class _Strategy(Protocol):
-    def identify(self, embeddings: FloatArray) -> tuple[Identity, ...]: ...
+    def identify(self, embeddings: FloatArray, pool: _Pool | None) -> tuple[Identity, ...]: ...
 
 
 class FaceClassifier:
@@ -42,18 +67,37 @@ class FaceClassifier:
             self._strategy = _LegacyStrategy(artifact, self.classes, self._ranker)
         else:
             self._strategy = _GalleryStrategy(artifact, self.classes, self._ranker)
+        self._pool = lru_cache(_POOLS)(self._find_pool)
 
-    def identify(self, embeddings: FloatArray) -> tuple[Identity, ...]:
-        """One Identity for each row of ``embeddings`` (n, dimension) float32, L2 norm 1."""
+    def identify(
+        self, embeddings: FloatArray, *, among: frozenset[str] | None = None, without: frozenset[str] = frozenset()
+    ) -> tuple[Identity, ...]:
+        """One Identity for each row of ``embeddings`` (n, dimension) float32, L2 norm 1.
+
+        among: the student ids a face may be named as, or be in doubt between; None for all. Candidates and margins are
+        theirs. A face that belongs to another of the enrolled is named as that one, without further candidates; where
+        another one is as near as the best of these, nobody is named. without: ids that are treated as if they were not
+        in the model. Ids that the model does not know are passed over in both.
+        """
         if embeddings.ndim != 2 or embeddings.shape[1] != self.dimension:
             raise ValueError(f"expected embeddings (n, {self.dimension}), got {embeddings.shape}")
         if not len(embeddings):
             return ()
-        return self._strategy.identify(np.ascontiguousarray(embeddings, dtype=np.float32))
+        # an empty roster is a roster too: None is what means everybody
+        pool = self._pool(among, without) if among is not None or without else None
+        return self._strategy.identify(np.ascontiguousarray(embeddings, dtype=np.float32), pool)
 
     def rank(self, embeddings: FloatArray) -> NDArray[np.intp]:
         """Index into ``classes`` of the student ranked first for each row, whether or not they are accepted."""
         return self._ranker.rank(np.ascontiguousarray(embeddings, dtype=np.float32))
+
+    def _find_pool(self, among: frozenset[str] | None, without: frozenset[str]) -> _Pool | None:
+        """None where the restriction leaves everybody."""
+        there = np.array([name not in without for name in self.classes])
+        asked = there if among is None else there & np.array([name in among for name in self.classes])
+        if asked.all():
+            return None
+        return _Pool(np.flatnonzero(asked), np.flatnonzero(there & ~asked), np.flatnonzero(there))
 
 
 class LinearRanker:
@@ -62,11 +106,15 @@ class LinearRanker:
     Any other estimator ranks through its own ``predict``."""
 
     def __init__(self, model: Any, scaler: Any) -> None:
-        self._model, self._scaler = model, scaler
+        self.model, self._scaler = model, scaler
         # Two classes make one row in scikit-learn. An SVC's rows are one-vs-one pairs (three of them for three
         # students) and do not rank by themselves.
         one_row_each = type(model) in LINEAR_TYPES and len(model.coef_) == len(model.classes_) > 2
         self._folded = _fold(model, scaler) if one_row_each else None
+        if type(model) is SVC:
+            # one value for each student instead of one for each pair; ``predict`` does not look at it
+            self.model = copy.copy(model)
+            self.model.decision_function_shape = "ovr"
 
     def rank(self, embeddings: FloatArray) -> NDArray[np.intp]:
         """Index into ``model.classes_`` of the most likely student for each row of (n, d)."""
@@ -74,7 +122,20 @@ class LinearRanker:
             weights, bias = self._folded
             return np.asarray(np.argmax(embeddings @ weights + bias, axis=1))
         scaled = embeddings if self._scaler is None else self._scaler.transform(embeddings)
-        return np.asarray(np.searchsorted(self._model.classes_, self._model.predict(scaled)))
+        return np.asarray(np.searchsorted(self.model.classes_, self.model.predict(scaled)))
+
+    def values(self, embeddings: FloatArray) -> NDArray[Any]:
+        """(n, N): the larger, the more likely; the largest of each row is that of ``rank``."""
+        if self._folded is not None:
+            weights, bias = self._folded
+            return np.asarray(embeddings @ weights + bias)
+        scaled = embeddings if self._scaler is None else self._scaler.transform(embeddings)
+        values = np.array(self.model.decision_function(scaled), dtype=np.float64)
+        if values.ndim == 1:  # two classes
+            values = np.stack([-values, values], axis=1)
+        # a machine of pairs counts votes, and breaks ties by other rules than the values do
+        values[np.arange(len(values)), self.rank(embeddings)] = np.inf
+        return values
 
 
 def _fold(model: Any, scaler: Any) -> tuple[FloatArray, FloatArray]:
@@ -106,34 +167,55 @@ class _GalleryStrategy:
         calibration = artifact.calibration or {}
         self._slope, self._intercept = calibration.get("slope", 0.0), calibration.get("intercept", 0.0)
 
-    def identify(self, embeddings: FloatArray) -> tuple[Identity, ...]:
+    def identify(self, embeddings: FloatArray, pool: _Pool | None) -> tuple[Identity, ...]:
         similarities = embeddings @ self._centroids
+        if pool is not None:
+            values = self._ranker.values(embeddings)
+            return tuple(self._decide_within(pool, *rows) for rows in zip(similarities, values, strict=True))
         ranked = self._ranker.rank(embeddings)
         return tuple(self._decide(row, int(best)) for row, best in zip(similarities, ranked, strict=True))
 
-    def _decide(self, similarities: FloatArray, best: int) -> Identity:
+    def _decide_within(self, pool: _Pool, similarities: FloatArray, values: NDArray[Any]) -> Identity:
+        allowed = similarities[pool.allowed]
+        rival = _largest(similarities[pool.outside])
+        if rival > _largest(allowed):
+            best = int(np.argmax(values[pool.everyone]))
+            theirs = self._decide(similarities[pool.everyone], best, pool.everyone)
+            if theirs.decision is Decision.KNOWN:
+                return replace(theirs, candidates=theirs.candidates[:1])
+        if not len(allowed):
+            return _NOBODY
+        return self._decide(allowed, int(np.argmax(values[pool.allowed])), pool.allowed, rival)
+
+    def _decide(
+        self, similarities: FloatArray, best: int, chosen: NDArray[np.intp] | None = None, rival: float = -np.inf
+    ) -> Identity:
+        """chosen: the classes that ``similarities`` and ``best`` are about, None for all. rival: the similarity of
+        the nearest who is not among them."""
+        offsets = self._offsets if chosen is None else self._offsets[chosen]
         nearest = _top(similarities, MAX_CANDIDATES)
         others = [index for index in nearest if index != best]
         margin = float(similarities[best] - similarities[others[0]]) if others else 0.0
-        score = float(similarities[best] - self._offsets[best])
+        score = float(similarities[best] - offsets[best])
         agreed = best == nearest[0] and (not others or margin >= self._parameters.min_margin)
+        agreed = agreed and float(similarities[best]) - rival >= self._parameters.min_margin
         # Where classifier and gallery disagree the nearer gallery still decides whether a person should look.
-        reviewable = max(score, float(similarities[nearest[0]] - self._offsets[nearest[0]]))
+        reviewable = max(score, float(similarities[nearest[0]] - offsets[nearest[0]]))
         if score >= self._threshold and agreed:
             decision = Decision.KNOWN
         elif reviewable >= self._review:
             decision = Decision.UNCERTAIN
         else:
             decision = Decision.UNKNOWN
-        shown = [] if decision is Decision.UNKNOWN else [best, *others][:MAX_CANDIDATES]
+        candidates = _candidates(self._classes, similarities, [best, *others], chosen)
         return Identity(
-            student_id=self._classes[best] if decision is Decision.KNOWN else None,
+            student_id=candidates[0].student_id if decision is Decision.KNOWN else None,
             decision=decision,
             probability=sigmoid(self._slope * score + self._intercept),
             score=score,
             similarity=float(similarities[best]),
             margin=margin,
-            candidates=tuple(Candidate(self._classes[i], float(similarities[i])) for i in shown),
+            candidates=() if decision is Decision.UNKNOWN else candidates,
             agreed=agreed,
         )
 
@@ -146,7 +228,7 @@ class _LegacyStrategy:
     right far more often; where the two differ nobody is named."""
 
     def __init__(self, artifact: ClassifierArtifact, classes: tuple[str, ...], ranker: LinearRanker) -> None:
-        self._classes, self._model, self._scaler = classes, artifact.model, artifact.scaler
+        self._classes, self._model, self._scaler = classes, ranker.model, artifact.scaler
         self._ranker = ranker
         self._threshold, review = artifact.threshold, artifact.review_threshold
         if self._threshold is None:
@@ -155,12 +237,30 @@ class _LegacyStrategy:
             review = LEGACY_REVIEW_SHARE * self._threshold
         self._review = review
 
-    def identify(self, embeddings: FloatArray) -> tuple[Identity, ...]:
+    def identify(self, embeddings: FloatArray, pool: _Pool | None) -> tuple[Identity, ...]:
         scaled = embeddings if self._scaler is None else self._scaler.transform(embeddings)
+        probabilities = self._probabilities(scaled)
+        if pool is not None:
+            values = self._ranker.values(embeddings)
+            return tuple(self._decide_within(pool, *rows) for rows in zip(probabilities, values, strict=True))
         ranked = self._ranker.rank(embeddings)
-        return tuple(
-            self._decide(row, int(best)) for row, best in zip(self._probabilities(scaled), ranked, strict=True)
-        )
+        return tuple(self._decide(row, int(best)) for row, best in zip(probabilities, ranked, strict=True))
+
+    def _decide_within(self, pool: _Pool, probabilities: NDArray[np.float64], values: NDArray[Any]) -> Identity:
+        if not len(pool.everyone):
+            return _NOBODY
+        first = int(np.argmax(values[pool.everyone]))
+        outsider = bool(np.isin(pool.everyone[first], pool.outside))
+        if outsider:
+            theirs = self._decide(probabilities[pool.everyone], first, pool.everyone)
+            if theirs.decision is Decision.KNOWN:
+                return replace(theirs, candidates=theirs.candidates[:1])
+        if not len(pool.allowed):
+            return _NOBODY
+        # what ranks first is right far more often than the probabilities: against it nobody is named
+        rival = np.inf if outsider else _largest(probabilities[pool.outside])
+        best = int(np.argmax(values[pool.allowed]))
+        return self._decide(probabilities[pool.allowed], best, pool.allowed, rival)
 
     def _probabilities(self, scaled: NDArray[Any]) -> NDArray[np.float64]:
         """(n, N) probabilities; a model that has none gets a softmax of its decision values, for ranking only."""
@@ -172,29 +272,50 @@ class _LegacyStrategy:
         weights = np.exp(values - values.max(axis=1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
-    def _decide(self, probabilities: NDArray[np.float64], best: int) -> Identity:
+    def _decide(
+        self,
+        probabilities: NDArray[np.float64],
+        best: int,
+        chosen: NDArray[np.intp] | None = None,
+        rival: float = -np.inf,
+    ) -> Identity:
+        """chosen and rival: as for a gallery, of probabilities."""
         nearest = _top(probabilities, MAX_CANDIDATES)
         others = [index for index in nearest if index != best]
         probability = float(min(max(probabilities[best], 0.0), 1.0))
         margin = float(probabilities[best] - probabilities[others[0]]) if others else 0.0
-        agreed = best == nearest[0]
+        agreed = best == nearest[0] and float(probabilities[best]) > rival
         if self._threshold is not None and agreed and probability >= self._threshold:
             decision = Decision.KNOWN
         elif float(probabilities[nearest[0]]) >= self._review:
             decision = Decision.UNCERTAIN
         else:
             decision = Decision.UNKNOWN
-        shown = [] if decision is Decision.UNKNOWN else [best, *others][:MAX_CANDIDATES]
+        candidates = _candidates(self._classes, probabilities, [best, *others], chosen)
         return Identity(
-            student_id=self._classes[best] if decision is Decision.KNOWN else None,
+            student_id=candidates[0].student_id if decision is Decision.KNOWN else None,
             decision=decision,
             probability=probability,
             score=probability,
             similarity=probability,
             margin=margin,
-            candidates=tuple(Candidate(self._classes[i], float(probabilities[i])) for i in shown),
+            candidates=() if decision is Decision.UNKNOWN else candidates,
             agreed=agreed,
         )
+
+
+def _candidates(
+    classes: tuple[str, ...], values: NDArray[Any], order: list[int], chosen: NDArray[np.intp] | None
+) -> tuple[Candidate, ...]:
+    """The first MAX_CANDIDATES of ``order``, indices into ``values``, which are of the classes ``chosen``."""
+    return tuple(
+        Candidate(classes[i if chosen is None else int(chosen[i])], float(values[i])) for i in order[:MAX_CANDIDATES]
+    )
+
+
+def _largest(values: NDArray[Any]) -> float:
+    """-inf where there is none."""
+    return float(values.max(initial=-np.inf))
 
 
 def _top(values: NDArray[Any], count: int) -> list[int]:

@@ -33,9 +33,12 @@ class FaceRecognizer:
         self._models = models
         self._max_faces = max_faces
 
-    def recognize(self, image: RGBImage) -> RecognitionResult:
+    def recognize(
+        self, image: RGBImage, *, among: frozenset[str] | None = None, without: frozenset[str] = frozenset()
+    ) -> RecognitionResult:
         """Everybody in ``image`` (H, W, 3) uint8, largest face first.
 
+        among, without: whom the faces may be named as, as ``FaceClassifier.identify`` takes them.
         Faces beyond ``max_faces`` are counted, not embedded. Raises ModelNotFoundError when no model is loaded.
         """
         check_image(image)
@@ -46,7 +49,10 @@ class FaceRecognizer:
         faces = found[: self._max_faces]
         embeddings = self.embedder.embed(image, faces)
         embedded = time.perf_counter()
-        identities = classifier.identify(embeddings)
+        if among is None and not without:
+            identities = classifier.identify(embeddings)
+        else:
+            identities = classifier.identify(embeddings, among=among, without=without)
         end = time.perf_counter()
         return RecognitionResult(
             faces=tuple(RecognizedFace(*pair) for pair in zip(faces, identities, strict=True)),
