@@ -21,6 +21,7 @@ from attendance.models import (
     Student,
     StudentStatus,
 )
+from attendance.people import lock_student
 from errors import ConflictError, ForbiddenError, InvalidRequestError
 
 
@@ -45,12 +46,6 @@ def require_consent(db: Session, student_id: int) -> Consent:
             "this student has not consented to be recognised by face; record the consent first", code="no_consent"
         )
     return consent
-
-
-def lock_student(db: Session, student_id: int) -> Student:
-    """The student's row, held until the transaction ends: as whoever gives, uses or withdraws a consent must do before
-    looking at it. What only refers to the student need not wait."""
-    return db.get_one(Student, student_id, with_for_update={"key_share": True}, populate_existing=True)
 
 
 def give(

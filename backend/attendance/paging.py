@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
@@ -35,19 +35,22 @@ def page_of(
     descending: bool = False,
     cursor: str | None,
     limit: int,
+    values: Callable[[T], Sequence[Any]] | None = None,
 ) -> Page[T]:
-    """One page of ``query``, which selects one kind of object. columns: of that object, what the list is sorted by,
-    unique when taken together (end with the id). Raises InvalidRequestError for a cursor that is none."""
+    """One page of ``query``, which selects one kind of object. columns: what the list is sorted by, unique when taken
+    together (end with the id). values: those columns of an object; default: its own attributes of their names. Raises
+    InvalidRequestError for a cursor that is none."""
     key = tuple_(*columns)
     if cursor is not None:
-        values = _decoded(cursor, columns)
-        query = query.where(key < values if descending else key > values)
+        last = _decoded(cursor, columns)
+        query = query.where(key < last if descending else key > last)
     query = query.order_by(*(column.desc() if descending else column.asc() for column in columns)).limit(limit + 1)
     found = db.scalars(query).all()
     if len(found) <= limit:
         return Page(found, None)
     items = found[:limit]
-    return Page(items, _encoded([getattr(items[-1], column.key) for column in columns]))
+    found_values = values(items[-1]) if values else [getattr(items[-1], column.key) for column in columns]
+    return Page(items, _encoded(found_values))
 
 
 def _encoded(values: Sequence[Any]) -> str:

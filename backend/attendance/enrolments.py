@@ -1,0 +1,300 @@
+"""Enrolments: who belongs to a course, from which day to which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy.orm import Session, contains_eager
+
+from attendance import audit, external_ids, people
+from attendance.access import require_course, require_student
+from attendance.actor import Actor
+from attendance.days import local_day
+from attendance.models import AttendanceRecord, ClassSession, Course, Enrolment, Student, StudentStatus
+from attendance.paging import Page, page_of
+from attendance.rosters import enrolled_on
+from attendance.spreadsheets import csv_file
+from errors import ConflictError, InvalidRequestError, NotFoundError
+
+# The columns of an exported roster; an import knows them again.
+EXPORTED = ("external_id", "name", "email", "starts_on", "ends_on")
+
+
+class EnrolmentState(StrEnum):
+    """What an enrolment is on a day."""
+
+    ENROLLED = "enrolled"
+    UPCOMING = "upcoming"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class RosterEntry:
+    """state: on the day that was asked about."""
+
+    enrolment: Enrolment
+    person: people.Person
+    state: EnrolmentState
+
+
+def roster(
+    db: Session,
+    actor: Actor,
+    course_id: int,
+    now: datetime,
+    *,
+    on: date | None = None,
+    state: EnrolmentState | None = None,
+    q: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[RosterEntry]:
+    """The enrolments of a course by the student's name; one who left and came back has several. on: the day to tell
+    the state of; default: today in the course's time zone. state: only those. q: see ``people.list_students``."""
+    course = require_course(db, actor, course_id)
+    day = on or local_day(now, course.timezone)
+    query = people.matching(_of_course(course_id), q)
+    if state is not None:
+        query = query.where(_is(state, day))
+    page = page_of(
+        db,
+        query,
+        (Student.name, Enrolment.id),
+        cursor=cursor,
+        limit=limit,
+        values=lambda enrolment: (enrolment.student.name, enrolment.id),
+    )
+    persons = people.persons_of(db, [enrolment.student for enrolment in page.items])
+    entries = [
+        RosterEntry(enrolment, person, state_on(enrolment, day))
+        for enrolment, person in zip(page.items, persons, strict=True)
+    ]
+    return Page(entries, page.next_cursor)
+
+
+def state_on(enrolment: Enrolment, day: date) -> EnrolmentState:
+    if enrolment.starts_on > day:
+        return EnrolmentState.UPCOMING
+    if enrolment.ends_on is not None and enrolment.ends_on < day:
+        return EnrolmentState.ENDED
+    return EnrolmentState.ENROLLED
+
+
+def export(db: Session, actor: Actor, course_id: int) -> tuple[str, bytes]:
+    """A name for the file, and every enrolment of the course as CSV in a form that ``roster_import`` reads."""
+    course = require_course(db, actor, course_id)
+    enrolments = db.scalars(_of_course(course_id).order_by(Student.name, Enrolment.id)).unique()
+    return f"roster-{course.code}-{course.term}.csv", csv_file(EXPORTED, _exported(enrolments))
+
+
+def enrol(
+    db: Session,
+    actor: Actor,
+    course_id: int,
+    now: datetime,
+    *,
+    student_id: int | None = None,
+    external_id: str | None = None,
+    starts_on: date | None = None,
+    ends_on: date | None = None,
+) -> Enrolment:
+    """Enrol a student, named by one of ``student_id`` (one whom ``actor`` may see) and ``external_id``. starts_on:
+    default: today in the course's time zone. Raises ConflictError when the student is enrolled on one of these days."""
+    course = lock_roster(db, actor, course_id)
+    student = _named(db, actor, student_id, external_id)
+    if student.status is StudentStatus.ERASED:
+        raise ConflictError("this student was erased", code="erased")
+    return _enrol(db, actor, course, student, now, starts_on, ends_on)
+
+
+def create_enrolled(
+    db: Session,
+    actor: Actor,
+    values: Mapping[str, Any],
+    now: datetime,
+    *,
+    course_id: int | None = None,
+    starts_on: date | None = None,
+) -> people.Person:
+    """A new student, enrolled in ``course_id``; only an admin may leave it out. values, starts_on: see
+    ``people.create_student`` and ``enrol``."""
+    if course_id is None and not actor.is_admin:
+        raise InvalidRequestError(
+            "name a course that you lead as course_id; the student is enrolled in it",
+            code="course_required",
+            errors=[{"field": "course_id", "message": "is needed"}],
+        )
+    course = lock_roster(db, actor, course_id) if course_id is not None else None
+    student = people.create_student(db, actor, values, now)
+    if course is not None:
+        _enrol(db, actor, course, student, now, starts_on, None)
+    return people.persons_of(db, [student])[0]
+
+
+def update_enrolment(
+    db: Session, actor: Actor, enrolment_id: int, values: Mapping[str, Any], now: datetime
+) -> Enrolment:
+    """Change the first or the last day. values: starts_on, ends_on (None: until the end of the course)."""
+    enrolment = _require_enrolment(db, actor, enrolment_id)
+    starts_on = values.get("starts_on", enrolment.starts_on)
+    ends_on = values.get("ends_on", enrolment.ends_on)
+    _check_days(starts_on, ends_on)
+    _check_free(db, enrolment.course_id, enrolment.student_id, starts_on, ends_on, other_than=enrolment.id)
+    enrolment.starts_on, enrolment.ends_on = starts_on, ends_on
+    audit.record(
+        db,
+        actor,
+        "enrolment.update",
+        "enrolment",
+        enrolment_id,
+        now,
+        course_id=enrolment.course_id,
+        student_id=enrolment.student_id,
+        fields=sorted(values),
+    )
+    return enrolment
+
+
+def delete_enrolment(db: Session, actor: Actor, enrolment_id: int, now: datetime) -> None:
+    """Take back an enrolment that was a mistake. Raises ConflictError when the student has marks in the course."""
+    enrolment = _require_enrolment(db, actor, enrolment_id)
+    records = (
+        select(AttendanceRecord.id)
+        .join(ClassSession, ClassSession.id == AttendanceRecord.session_id)
+        .where(
+            ClassSession.course_id == enrolment.course_id,
+            AttendanceRecord.student_id == enrolment.student_id,
+        )
+    )
+    if db.scalar(records.limit(1)) is not None:
+        raise ConflictError(
+            "this student has attendance records in the course; end the enrolment by ends_on instead",
+            code="has_records",
+        )
+    db.delete(enrolment)
+    audit.record(
+        db,
+        actor,
+        "enrolment.delete",
+        "enrolment",
+        enrolment_id,
+        now,
+        course_id=enrolment.course_id,
+        student_id=enrolment.student_id,
+    )
+
+
+def lock_roster(db: Session, actor: Actor, course_id: int) -> Course:
+    """The course, if ``actor`` leads it, held until the transaction ends: as whoever changes who is enrolled must do
+    before looking at it. What only refers to the course need not wait."""
+    require_course(db, actor, course_id, lead=True)
+    return db.get_one(Course, course_id, with_for_update={"key_share": True}, populate_existing=True)
+
+
+def _enrol(
+    db: Session,
+    actor: Actor,
+    course: Course,
+    student: Student,
+    now: datetime,
+    starts_on: date | None,
+    ends_on: date | None,
+) -> Enrolment:
+    starts_on = starts_on or local_day(now, course.timezone)
+    _check_days(starts_on, ends_on)
+    _check_free(db, course.id, student.id, starts_on, ends_on)
+    enrolment = Enrolment(course=course, student=student, starts_on=starts_on, ends_on=ends_on, created_at=now)
+    db.add(enrolment)
+    db.flush()
+    audit.record(
+        db, actor, "enrolment.create", "enrolment", enrolment.id, now, course_id=course.id, student_id=student.id
+    )
+    return enrolment
+
+
+def _named(db: Session, actor: Actor, student_id: int | None, external_id: str | None) -> Student:
+    if (student_id is None) == (external_id is None):
+        raise InvalidRequestError("name the student by one of student_id and external_id", code="student")
+    if student_id is not None:
+        return require_student(db, actor, student_id)
+    # who knows the school's number of a student may enrol them; numbers of rows anybody could try out
+    key = external_ids.key_of(external_id or "")
+    student = db.scalar(select(Student).where(Student.external_key == key))
+    if student is None:
+        raise NotFoundError(f"there is no student with the id {external_id}; create them first")
+    return student
+
+
+def _require_enrolment(db: Session, actor: Actor, enrolment_id: int) -> Enrolment:
+    course_id = db.scalar(select(Enrolment.course_id).where(Enrolment.id == enrolment_id))
+    if course_id is not None:
+        lock_roster(db, actor, course_id)
+        found = db.get(Enrolment, enrolment_id, populate_existing=True)
+        if found is not None:
+            return found
+    raise NotFoundError(f"there is no enrolment {enrolment_id}")
+
+
+def _check_days(starts_on: date, ends_on: date | None) -> None:
+    if ends_on is not None and ends_on < starts_on:
+        raise InvalidRequestError(
+            "the last day of an enrolment cannot be before the first",
+            code="dates",
+            errors=[{"field": "ends_on", "message": "is before starts_on"}],
+        )
+
+
+def _check_free(
+    db: Session,
+    course_id: int,
+    student_id: int,
+    starts_on: date,
+    ends_on: date | None,
+    *,
+    other_than: int | None = None,
+) -> None:
+    query = select(Enrolment).where(
+        Enrolment.course_id == course_id,
+        Enrolment.student_id == student_id,
+        or_(Enrolment.ends_on.is_(None), Enrolment.ends_on >= starts_on),
+    )
+    if ends_on is not None:
+        query = query.where(Enrolment.starts_on <= ends_on)
+    if other_than is not None:
+        query = query.where(Enrolment.id != other_than)
+    found = db.scalar(query.limit(1))
+    if found is not None:
+        until = f"to {found.ends_on}" if found.ends_on else "on"
+        raise ConflictError(
+            f"the student is enrolled in this course from {found.starts_on} {until} already; change that enrolment "
+            "instead",
+            code="overlap",
+        )
+
+
+def _is(state: EnrolmentState, day: date) -> ColumnElement[bool]:
+    if state is EnrolmentState.UPCOMING:
+        return Enrolment.starts_on > day
+    if state is EnrolmentState.ENDED:
+        return Enrolment.ends_on < day
+    return enrolled_on(day)
+
+
+def _of_course(course_id: int) -> Select[Enrolment]:
+    return (
+        select(Enrolment)
+        .join(Enrolment.student)
+        .options(contains_eager(Enrolment.student))
+        .where(Enrolment.course_id == course_id, Student.status != StudentStatus.ERASED)
+    )
+
+
+def _exported(enrolments: Iterable[Enrolment]) -> Iterator[Sequence[str | date | None]]:
+    for enrolment in enrolments:
+        student = enrolment.student
+        yield student.external_id, student.name, student.email, enrolment.starts_on, enrolment.ends_on
