@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -23,6 +24,14 @@ from attendance.models import (
 )
 from attendance.people import lock_student
 from errors import ConflictError, ForbiddenError, InvalidRequestError
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """consent: which was ended. erasure: of what had been made of the face."""
+
+    consent: Consent
+    erasure: Erasure
 
 
 def list_consents(db: Session, actor: Actor, student_id: int) -> Sequence[Consent]:
@@ -110,6 +119,18 @@ def withdraw(db: Session, actor: Actor, student_id: int, now: datetime) -> Erasu
         db, actor, "consent.withdraw", "student", student_id, now, consent_id=consent.id, erasure_id=erasure.id
     )
     return erasure
+
+
+def withdrawal(db: Session, erasure_id: int) -> Withdrawal:
+    """How far the erasure is that ``withdraw`` gave."""
+    erasure = db.get_one(Erasure, erasure_id, populate_existing=True)
+    ended = (
+        select(Consent)
+        .where(Consent.student_id == erasure.student_id, Consent.withdrawn_at.is_not(None))
+        .order_by(Consent.withdrawn_at.desc(), Consent.id.desc())
+        .limit(1)
+    )
+    return Withdrawal(db.scalars(ended).one(), erasure)
 
 
 def end_consent(consent: Consent, actor: Actor, now: datetime) -> None:
