@@ -13,9 +13,11 @@ from flask import Flask, Response
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from api import metrics as metrics_api
 from api import pages, problems, security, urls
 from api.context import ApiOptions, Services, install
 from api.limits import limiter
+from attendance import settling, training_jobs
 from attendance.clock import Clock, SystemClock
 from attendance.database import Database
 from attendance.policy import Policy
@@ -23,10 +25,14 @@ from config import Settings
 from errors import ConfigurationError
 from operations.housekeeping import Chore, Housekeeping
 from operations.inference import InferenceGate
+from operations.live import LiveConfig, LiveRecognizer
 from operations.metrics import Metrics
 from operations.recognition import Recognizer
+from operations.watching import Watch
+from recognizer.detector import DetectorConfig
 from recognizer.durable_files import write_atomically
 from recognizer.images import ImageLimits
+from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
 
 DATABASE_FILE = "smartattendance.sqlite3"
 SECRET_FILE = "secret.key"
@@ -51,7 +57,7 @@ def create_app(
     if not database.is_current():
         database.upgrade()
     recognizer = recognizer or _recognizer(settings)
-    metrics = Metrics()
+    metrics = _metrics(database, recognizer)
     services = Services(
         options=_options(settings),
         policy=_policy(settings),
@@ -73,11 +79,13 @@ def create_app(
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     install(app, services)
+    metrics_api.count_requests(app)
     security.register(app)
     problems.register(app)
     limiter.init_app(app)
     urls.register(app)
     app.register_blueprint(pages.blueprint)
+    app.register_blueprint(metrics_api.blueprint)
     CORS(
         app,
         origins=list(settings.cors_origins),
@@ -87,7 +95,7 @@ def create_app(
     )
     app.after_request(_protect)
     security.check_every_endpoint_has_a_rule(app)
-    housekeeping = Housekeeping(_chores(services), services.clock)
+    housekeeping = Housekeeping(_chores(services), services.clock, failed=metrics.chore_failed)
     app.extensions["housekeeping"] = housekeeping
     if clock is None:  # a test that decides the time also decides when things are done
         housekeeping.start()
@@ -96,7 +104,11 @@ def create_app(
 
 
 def _chores(services: Services) -> list[Chore]:
-    return []
+    return [
+        Chore("settling sessions", 5, lambda now: settling.tend(services.database, services.policy, now)),
+        # after what settles sessions, so that a run of all of them warns of those just settled
+        Chore("warnings", 60, Watch(services.database).run),
+    ]
 
 
 def _options(settings: Settings) -> ApiOptions:
@@ -138,8 +150,44 @@ def _inference(settings: Settings, recognizer: Recognizer, metrics: Metrics) -> 
     )
 
 
-def _recognizer(settings: Settings) -> Recognizer:
-    raise ConfigurationError("no recognizer yet")
+def _recognizer(settings: Settings) -> LiveRecognizer:
+    def find_weights(choice: str) -> WeightsFile:
+        return resolve_weights(
+            choice,
+            facenet_file=settings.facenet_weights,
+            cache_dir=settings.cache_dir or default_cache_dir(),
+            allow_download=settings.allow_download,
+            progress=None,
+            announce=_logger.info,
+        )
+
+    key = settings.model_signing_key
+    config = LiveConfig(
+        model_dir=settings.model_dir,
+        embedder=settings.embedder,
+        detector=DetectorConfig(
+            min_face_size=settings.min_face_size,
+            thresholds=settings.detector_thresholds,
+            min_probability=settings.detector_min_probability,
+        ),
+        max_faces=settings.max_faces_per_image,
+        device=settings.device,
+        threads=settings.threads,
+        signing_key=None if key is None else key.encode(),
+        poll_seconds=settings.model_poll_seconds,
+    )
+    return LiveRecognizer(config, find_weights)
+
+
+def _metrics(database: Database, recognizer: Recognizer) -> Metrics:
+    def training() -> float:
+        with database.reading() as db:
+            return float(training_jobs.active_job(db) is not None)
+
+    metrics = Metrics()
+    metrics.watch_model(recognizer.model_status)
+    metrics.watch("training_running", "Whether a training is queued or running, on any machine", training)
+    return metrics
 
 
 def _make_private(folder: Path) -> None:

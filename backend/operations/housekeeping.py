@@ -29,8 +29,11 @@ class Chore:
 class Housekeeping:
     """Runs ``chores`` in one thread until it is closed."""
 
-    def __init__(self, chores: Sequence[Chore], clock: Clock) -> None:
-        self._chores, self._clock = tuple(chores), clock
+    def __init__(
+        self, chores: Sequence[Chore], clock: Clock, *, failed: Callable[[str], object] = lambda name: None
+    ) -> None:
+        """failed: told the name of a chore that raised something."""
+        self._chores, self._clock, self._failed = tuple(chores), clock, failed
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -64,3 +67,4 @@ class Housekeeping:
             chore.run(self._clock.now())
         except Exception:
             _logger.exception("%s failed; it is tried again in %g seconds", chore.name, chore.every)
+            self._failed(chore.name)

@@ -6,6 +6,8 @@ reaches any one of them; ask for one process with threads, or read each process'
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -22,6 +24,10 @@ STAGES = ("queue", "decode", "detect", "embed", "classify")
 # Seconds: from a small frame on a GPU to a full queue on an old laptop.
 _STAGE_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+
+_logger = logging.getLogger(__name__)
 
 
 class Metrics:
@@ -86,6 +92,8 @@ class Metrics:
 
     def request(self, endpoint: str, method: str, status: int, seconds: float) -> None:
         """A request was answered. endpoint: the name of the endpoint, never a path: paths name people's records."""
+        # anybody may make up methods, and each would be kept
+        method = method if method in _METHODS else "other"
         self._requests.labels(endpoint, method, str(status)).observe(seconds)
 
     def chore_failed(self, name: str) -> None:
@@ -104,8 +112,17 @@ class Metrics:
             self.watch(name, what, value)
 
     def watch(self, name: str, what: str, value: Callable[[], float]) -> None:
-        """Show ``value`` as the gauge smartattendance_<name>, as it is whenever somebody looks."""
-        Gauge(f"smartattendance_{name}", what, registry=self._registry).set_function(value)
+        """Show ``value`` as the gauge smartattendance_<name>, as it is whenever somebody looks; NaN when it raises."""
+
+        def looked_up() -> float:
+            try:
+                return value()
+            except Exception:
+                # the other numbers are wanted most of all when something does not work
+                _logger.exception("the number of %s could not be had", name)
+                return math.nan
+
+        Gauge(f"smartattendance_{name}", what, registry=self._registry).set_function(looked_up)
 
     def watch_model(self, status: Callable[[], LoaderStatus]) -> None:
         """Show which model is in use and whether a newer one was refused. Once for each ``Metrics``."""
