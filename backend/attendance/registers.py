@@ -82,7 +82,7 @@ def read(
     )
     if student_id is not None:
         query = query.where(AttendanceRecord.student_id == student_id)
-    for course_id, session_id, marked_id, status in db.execute(query).tuples():
+    for course_id, session_id, marked_id, status in db.execute(query):
         register, day = registers[course_id], days.get(session_id)
         if day is not None and register.is_enrolled(marked_id, day):
             register.marks[marked_id, session_id] = status
@@ -137,7 +137,7 @@ def _read_students(
         query = query.where(Enrolment.ends_on.is_(None) | (Enrolment.ends_on >= first_day))
     if last_day is not None:
         query = query.where(Enrolment.starts_on <= last_day)
-    for course_id, starts_on, ends_on, student in db.execute(query).tuples():
+    for course_id, starts_on, ends_on, student in db.execute(query):
         register = registers[course_id]
         if student.id not in register.enrolments:
             register.students.append(student)
