@@ -96,6 +96,13 @@ def decode(data: bytes, limits: ImageLimits = ImageLimits()) -> RGBImage:
         raise InvalidImageError(f"the image is damaged: {error}") from error
 
 
+def encode_jpeg(image: RGBImage, quality: int = 95) -> bytes:
+    """(H, W, 3) uint8 as a JPEG without any metadata. quality: 1..95; colours keep their full resolution."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality, subsampling=0)
+    return buffer.getvalue()
+
+
 def _too_many_bytes(size: int, limits: ImageLimits) -> str:
     return f"{size:,} bytes, more than the {limits.max_bytes:,} allowed; send a smaller image"
 
