@@ -134,6 +134,12 @@ class PreconditionRequiredError(ServiceError):
     code = "precondition_required"
 
 
+class TooLargeError(ServiceError):
+    """What was sent, or what it holds, is over a limit."""
+
+    code = "too_large"
+
+
 class BusyError(ServiceError):
     """There is more to do than can be done now. retry_after: seconds until it is worth trying again."""
 

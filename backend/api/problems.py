@@ -33,6 +33,7 @@ from errors import (
     ServiceError,
     SmartAttendanceError,
     StaleVersionError,
+    TooLargeError,
     TrainingError,
 )
 
@@ -49,6 +50,7 @@ STATUS: Mapping[type[SmartAttendanceError], HTTPStatus] = {
     PreconditionRequiredError: HTTPStatus.PRECONDITION_REQUIRED,
     ImageTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     InvalidImageError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     BusyError: HTTPStatus.SERVICE_UNAVAILABLE,
     ModelNotFoundError: HTTPStatus.SERVICE_UNAVAILABLE,
     ModelError: HTTPStatus.CONFLICT,
