@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import secrets
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,13 +22,16 @@ from attendance import settling, training_jobs
 from attendance.clock import Clock, SystemClock
 from attendance.database import Database
 from attendance.policy import Policy
-from config import Settings
+from config import PREFIX, Settings, recognition_environment, variable
 from errors import ConfigurationError
 from operations.housekeeping import Chore, Housekeeping
 from operations.inference import InferenceGate
 from operations.live import LiveConfig, LiveRecognizer
 from operations.metrics import Metrics
+from operations.models import Models
 from operations.recognition import Recognizer
+from operations.trainings import FOLDER as TRAININGS_FOLDER
+from operations.trainings import Trainings, TrainingSetup
 from operations.watching import Watch
 from recognizer.detector import DetectorConfig
 from recognizer.durable_files import write_atomically
@@ -36,6 +40,7 @@ from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
 
 DATABASE_FILE = "smartattendance.sqlite3"
 SECRET_FILE = "secret.key"
+TRAINING_COMMAND = Path(__file__).with_name("train_production_model.py")
 
 # Nothing but our own server's files may run or be shown on a page (Content Security Policy level 3).
 _CONTENT_POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
@@ -66,6 +71,8 @@ def create_app(
         recognizer=recognizer,
         inference=_inference(settings, recognizer, metrics),
         metrics=metrics,
+        models=Models(settings.model_dir, _signing_key(settings), recognizer, database),
+        trainings=Trainings(_training_setup(settings, recognizer), database, clock or SystemClock()),
     )
     recognizer.start()
     atexit.register(recognizer.close)
@@ -100,6 +107,7 @@ def create_app(
     if clock is None:  # a test that decides the time also decides when things are done
         housekeeping.start()
     atexit.register(housekeeping.close)
+    atexit.register(services.trainings.close)
     return app
 
 
@@ -108,6 +116,8 @@ def _chores(services: Services) -> list[Chore]:
         Chore("settling sessions", 5, lambda now: settling.tend(services.database, services.policy, now)),
         # after what settles sessions, so that a run of all of them warns of those just settled
         Chore("warnings", 60, Watch(services.database).run),
+        Chore("model in use", 5, services.models.note),
+        Chore("trainings", 2, services.trainings.reconcile),
     ]
 
 
@@ -161,7 +171,6 @@ def _recognizer(settings: Settings) -> LiveRecognizer:
             announce=_logger.info,
         )
 
-    key = settings.model_signing_key
     config = LiveConfig(
         model_dir=settings.model_dir,
         embedder=settings.embedder,
@@ -173,10 +182,32 @@ def _recognizer(settings: Settings) -> LiveRecognizer:
         max_faces=settings.max_faces_per_image,
         device=settings.device,
         threads=settings.threads,
-        signing_key=None if key is None else key.encode(),
+        signing_key=_signing_key(settings),
         poll_seconds=settings.model_poll_seconds,
     )
     return LiveRecognizer(config, find_weights)
+
+
+def _training_setup(settings: Settings, recognizer: Recognizer) -> TrainingSetup:
+    """A training is told everything: what the server was started with may be no longer in its environment. It is not
+    told how to reach the database, or what signs the cookies."""
+
+    def embedder() -> str:
+        return recognizer.embedder_info.id if isinstance(recognizer, LiveRecognizer) else settings.embedder
+
+    ours = (PREFIX, variable("database_url"))
+    environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(ours)}
+    return TrainingSetup(
+        folder=settings.data_dir / TRAININGS_FOLDER,
+        model_dir=settings.model_dir,
+        command=(sys.executable, os.fspath(TRAINING_COMMAND)),
+        environment={**environment, **recognition_environment(settings), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
+        embedder=embedder,
+    )
+
+
+def _signing_key(settings: Settings) -> bytes | None:
+    return None if settings.model_signing_key is None else settings.model_signing_key.encode()
 
 
 def _metrics(database: Database, recognizer: Recognizer) -> Metrics:

@@ -70,6 +70,12 @@ class Settings(ServiceSettings, RecognitionSettings):
         return cls(**values)
 
 
+def recognition_environment(settings: Settings) -> dict[str, str]:
+    """The variables that give another process the recognition that ``settings`` have, and none of the service's."""
+    values = {item.name: getattr(settings, item.name) for item in fields(RecognitionSettings)}
+    return {variable(name): _spelled(value) for name, value in values.items() if value is not None}
+
+
 def variable(name: str) -> str:
     """The environment variable of the setting ``name``."""
     named: str | None = dict(_metadata())[name]["variable"]

@@ -196,7 +196,7 @@ def test_progress_is_written_line_by_line_for_programs(run, class_folder, tmp_pa
     assert run(class_folder, "--progress", str(file)) == 0
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     assert all(set(line) == {"stage", "done", "total", "message"} for line in lines)
-    order = ["libraries", "scan", "networks", "embed", "check", "train", "report", "publish", "done"]
+    order = ["process", "libraries", "scan", "networks", "embed", "check", "train", "report", "publish", "done"]
     assert list(dict.fromkeys(line["stage"] for line in lines)) == order
     embedded = [line["done"] for line in lines if line["stage"] == "embed" and line["total"]]
     assert embedded == sorted(embedded) and embedded[-1] == STUDENTS * SHOTS

@@ -20,7 +20,9 @@ from attendance.policy import Policy
 from errors import AuthenticationError
 from operations.inference import InferenceGate
 from operations.metrics import Metrics
+from operations.models import Models
 from operations.recognition import Recognizer
+from operations.trainings import Trainings
 
 _EXTENSION = "smartattendance"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -59,6 +61,8 @@ class Services:
     recognizer: Recognizer
     inference: InferenceGate
     metrics: Metrics
+    models: Models
+    trainings: Trainings
 
 
 def install(app: Flask, services: Services) -> None:

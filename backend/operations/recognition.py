@@ -36,3 +36,7 @@ class Recognizer(Protocol):
     def model_status(self) -> LoaderStatus:
         """Which model is in use, since when, and why a newer one is not."""
         ...
+
+    def reload(self) -> LoaderStatus:
+        """Look at the model file now, not at the next look; then as ``model_status``."""
+        ...

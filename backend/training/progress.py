@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,6 +85,7 @@ class ProgressFile:
             raise ConfigurationError(
                 f"the progress cannot be written to {self._path}: {error.strerror or error}; name another file"
             ) from error
+        self.begin("process", str(os.getpid()))  # of the one who holds the lock, so that it can be ended
         return self
 
     def __exit__(self, *_: object) -> None:

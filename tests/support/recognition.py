@@ -114,6 +114,9 @@ class FakeRecognizer:
         info = ModelInfo(self.model, "ab" * 32, 1, None, 3, "2026-11-01T00:00:00+00:00", "manifest")
         return LoaderStatus(info, datetime(2026, 11, 1, tzinfo=UTC))
 
+    def reload(self) -> LoaderStatus:
+        return self.model_status()
+
 
 def _written(image: RGBImage) -> list[Face]:
     flat = np.ascontiguousarray(image).reshape(-1)

@@ -1,0 +1,85 @@
+"""The models this server has seen, and who in a model may not be named."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from attendance import audit
+from attendance.actor import system_actor
+from attendance.models import Consent, ModelVersion, Student
+
+_AT_ONCE = 500  # ids in one statement
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of a model. trained_at: aware, None when the model does not say. embedder: its id."""
+
+    version: str
+    sha256: str
+    trained_at: datetime | None
+    student_count: int
+    embedder: str | None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    thresholds: Mapping[str, Any] = field(default_factory=dict)
+
+
+def note(db: Session, model: Seen, now: datetime) -> None:
+    """Note that ``model`` is the one in use. Writes nothing when that is known."""
+    row = db.get(ModelVersion, model.version, with_for_update=True)
+    if row is not None and row.active and row.sha256 == model.sha256:
+        return
+    db.execute(
+        update(ModelVersion)
+        .where(ModelVersion.active, ModelVersion.version != model.version)
+        .values(active=False)
+        .execution_options(synchronize_session="fetch")
+    )
+    row = row or _added(db, model, now)
+    row.sha256, row.trained_at, row.student_count = model.sha256, model.trained_at, model.student_count
+    row.embedder, row.metrics, row.thresholds = model.embedder, dict(model.metrics), dict(model.thresholds)
+    row.active = True
+    db.flush()
+    audit.record(db, system_actor(), "model.use", "model", model.version, now, sha256=model.sha256)
+
+
+def _added(db: Session, model: Seen, now: datetime) -> ModelVersion:
+    """The row of ``model``, new or, when another process was first, that one's."""
+    row = ModelVersion(version=model.version, sha256=model.sha256, student_count=model.student_count, first_used_at=now)
+    try:
+        with db.begin_nested():
+            db.add(row)
+    except IntegrityError:
+        return db.get_one(ModelVersion, model.version, with_for_update=True)
+    return row
+
+
+def is_noted(db: Session, version: str, sha256: str) -> bool:
+    """Whether this very model is known to be the one in use."""
+    row = db.get(ModelVersion, version)
+    return row is not None and row.active and row.sha256 == sha256
+
+
+def seen(db: Session) -> Mapping[str, ModelVersion]:
+    """Every model this server has seen, by version."""
+    return {row.version: row for row in db.scalars(select(ModelVersion))}
+
+
+def without_consent(db: Session, external_ids: Collection[str]) -> Sequence[int]:
+    """The numbers of those students among ``external_ids`` who have no active consent, in order. Ids of nobody here
+    are passed over: nobody of that id is on a roster, so nobody is named by it."""
+    consenting = select(Consent.student_id).where(Consent.withdrawn_at.is_(None))
+    ordered, found = sorted(external_ids), list[int]()
+    for start in range(0, len(ordered), _AT_ONCE):
+        query = select(Student.id).where(
+            Student.external_id.in_(ordered[start : start + _AT_ONCE]), Student.id.not_in(consenting)
+        )
+        found += db.scalars(query)
+    return sorted(found)
