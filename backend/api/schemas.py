@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -61,6 +62,19 @@ class Text(ma.fields.String):
         return unicodedata.normalize("NFC", text).strip()
 
 
+class EmailAddress(Text):
+    """An e-mail address; in lower case, so that nobody has two accounts by writing it in two ways."""
+
+    _check = ma.validate.Email()
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs["metadata"] = {"format": "email", **kwargs.get("metadata", {})}
+        super().__init__(254, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        return self._check(super()._deserialize(value, attr, data, **kwargs)).lower()
+
+
 class Moment(ma.fields.AwareDateTime):
     """A moment in ISO 8601 with its offset, such as 2026-11-25T09:04:00+01:00. Answers are in UTC."""
 
@@ -77,7 +91,7 @@ class Moment(ma.fields.AwareDateTime):
             raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from error
         if not 1970 < moment.year < 9000:  # leaves room for every time zone and every grace
             raise ma.ValidationError("is not a date of this era")
-        return moment
+        return moment.astimezone(UTC)
 
 
 class Day(ma.fields.Date):
