@@ -46,7 +46,7 @@ def recognisable(db: Session, session: ClassSession) -> dict[str, int]:
             Student.status == StudentStatus.ACTIVE,
         )
     )
-    return dict(db.execute(query).tuples().all())
+    return dict(db.execute(query).all())
 
 
 def without_consent(db: Session) -> frozenset[str]:
