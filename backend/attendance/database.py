@@ -144,6 +144,12 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     # What is erased is overwritten.
     cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()
+    # SQLite's own knows the letters of ASCII only
+    connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -112,7 +112,7 @@ def image_counts(db: Session, student_ids: Sequence[int]) -> dict[int, int]:
         .where(FaceImage.student_id.in_(student_ids), FaceImage.state == FaceImageState.STORED)
         .group_by(FaceImage.student_id)
     )
-    return dict(db.execute(query).tuples().all())
+    return dict(db.execute(query).all())
 
 
 def read_student(db: Session, actor: Actor, student_id: int) -> Person:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +17,28 @@ from attendance.actor import Actor
 from attendance.enrolments import lock_roster
 from attendance.models import Enrolment, Student, StudentStatus
 from attendance.parts import parts
-from attendance.roster_files import Table
+from attendance.roster_columns import Mapped, guess
+from attendance.roster_files import Row, Table, shown
 from attendance.roster_plan import Options, Plan, Report
 from attendance.roster_rows import MOST_SHOWN
 from errors import ConflictError, InvalidRequestError
+
+PREVIEWED = 20  # rows
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """mapping: what the columns seem to be, by their place from 0. rows: the first of the file's, long cells cut."""
+
+    table: Table
+    mapping: Mapped
+    rows: Sequence[Row]
+
+
+def preview(table: Table) -> Preview:
+    """What the file seems to hold; nothing is looked up."""
+    mapping = guess(table.header, [row.cells for row in table.rows[:PREVIEWED]])
+    return Preview(table, mapping, shown(table.rows[:PREVIEWED]))
 
 
 def rehearse(db: Session, actor: Actor, course_id: int, table: Table, options: Options, now: datetime) -> Report:

@@ -226,7 +226,7 @@ def _students(db: Session, keys: Iterable[str]) -> Iterator[tuple[str, Known]]:
         query = select(Student.external_key, Student.id, Student.external_id, Student.name, Student.email).where(
             Student.external_key.in_(some)
         )
-        for key, row, external_id, name, email in db.execute(query).tuples():
+        for key, row, external_id, name, email in db.execute(query):
             yield key, Known(row, external_id, name, email)
 
 
