@@ -8,11 +8,11 @@ import marshmallow as ma
 from flask.views import MethodView
 
 from api import downloads
-from api.context import actor, now, reading
+from api.context import actor, now, reading, services
 from api.documented import Blueprint
 from api.schemas import Day, Id, Moment, PageQuery, QueryId, page_schema
 from api.security import EVERYBODY, needs
-from attendance import exports, reports
+from attendance import exports, reports, settling
 from attendance.models import MarkStatus, SessionState, WarningKind
 from attendance.scopes import Scope
 from attendance.spreadsheets import CSV_TYPE, XLSX_TYPE
@@ -156,6 +156,7 @@ class CourseReport(MethodView):
     @blueprint.response(200, CourseReportSchema)
     def get(self, query: dict[str, Any], course_id: int) -> Any:
         """A course: its students with their marks, its sessions with their counts"""
+        _settle(course_id=course_id)
         with reading() as db:
             return reports.of_course(db, actor(), course_id, **query)
 
@@ -176,6 +177,7 @@ class SessionReport(MethodView):
     @blueprint.response(200, SessionReportSchema)
     def get(self, session_id: int) -> Any:
         """A session: how many came, and when"""
+        _settle(session_id=session_id)
         with reading() as db:
             return reports.of_session(db, actor(), session_id)
 
@@ -198,6 +200,7 @@ class SheetFile(MethodView):
     @blueprint.response(200, downloads.FILE, content_type=CSV_TYPE)
     def get(self, session_id: int, kind: str) -> Any:
         """The sheet of a session as a file"""
+        _settle(session_id=session_id)
         with reading() as db:
             found = exports.sheet(db, actor(), session_id)
         return downloads.table(found, kind)
@@ -211,6 +214,7 @@ class CourseFile(MethodView):
     @blueprint.response(200, downloads.FILE, content_type=CSV_TYPE)
     def get(self, query: dict[str, Any], course_id: int, kind: str) -> Any:
         """A course as a file: one row a student, one column a session"""
+        _settle(course_id=course_id)
         with reading() as db:
             found = exports.course_register(db, actor(), course_id, **query)
         return downloads.table(found, kind)
@@ -227,3 +231,8 @@ class PeriodFile(MethodView):
         with reading() as db:
             found = exports.period(db, actor(), **query)
         return downloads.table(found, kind)
+
+
+def _settle(**which: int) -> None:
+    """Settle what is due and has only not been done yet, so that a report is not behind by some seconds."""
+    settling.settle_due(services().database, services().policy, now(), **which)

@@ -41,7 +41,9 @@ def test_a_course_with_its_students_and_sessions(service: Service) -> None:
         held(service, course, THIRD, {ada: "P", ben: "P", cy: "O"}, state=SessionState.LOCKED),
     ]
     # none of these counts: not settled yet, open, still to come, cancelled
-    held(service, course, THIRD + timedelta(days=1), {ada: "U", ben: "U"}, settled_at=None)
+    held(
+        service, course, THIRD + timedelta(days=1), {ada: "U", ben: "U"}, settled_at=None, closed_at=service.clock.now()
+    )
     held(service, course, THIRD + timedelta(days=2), {ada: "A"}, state=SessionState.OPEN)
     service.session(course, THIRD + timedelta(days=3))
     held(service, course, THIRD + timedelta(days=4), {ada: "A"}, state=SessionState.CANCELLED)
@@ -62,6 +64,17 @@ def test_a_course_with_its_students_and_sessions(service: Service) -> None:
     # 2 of 2; 1/2 + 0 + 1 of 3; 2 of 2
     assert percents(report) == {"a": 100.0, "b": 50.0, "c": 100.0}
     assert [line["at_risk"] for line in report["students"]] == [False, True, False]
+
+
+def test_a_report_is_not_behind_the_close_of_a_session(service: Service) -> None:
+    course, student = service.course(), service.student("s")
+    service.enrol(course, student)
+    admin, session = service.admin(), service.session(course)
+    assert admin.post(f"/sessions/{session}/open").status_code == 200
+    assert admin.post(f"/sessions/{session}/close").status_code == 200
+    assert admin.get(f"/reports/courses/{course}").json["sessions"] == []
+    service.clock.advance(minutes=2)
+    assert percents(admin.get(f"/reports/courses/{course}").json) == {"s": 0.0}
 
 
 def test_the_days_of_a_report_are_the_courses_own(service: Service) -> None:
