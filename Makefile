@@ -21,14 +21,17 @@ TYPED := backend/recognizer backend/training backend/attendance backend/operatio
 # Paths below are relative to this folder, so that spaces in its own path do no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint bench clean environment
+.PHONY: help setup train serve check test lint bench soak clean environment
 
 help:
 	@echo 'make setup   create .venv and install the pinned packages'
 	@echo 'make train   train on the photos in backend/dataset/processed   ARGS="--classifier logistic"'
+	@echo 'make serve   start the server on this machine'
+	@echo 'make check   compare database, photos and models, and say what does not fit   ARGS="--repair"'
 	@echo 'make test    check style and types, then run the tests           ARGS="-k name"'
 	@echo 'make lint    check style and types only'
 	@echo 'make bench   measure accuracy and speed; takes long'
+	@echo 'make soak    serve frames for a minute while models change underneath'
 	@echo 'make clean   remove caches; keeps .venv, photos and models'
 
 setup: environment
@@ -36,6 +39,12 @@ setup: environment
 
 train: environment
 	"$(VENV_PYTHON)" backend/train_production_model.py $(ARGS)
+
+serve: environment
+	cd backend && "../$(VENV_PYTHON)" app.py $(ARGS)
+
+check: environment
+	cd backend && "../$(VENV_PYTHON)" app.py check $(ARGS)
 
 test: lint
 	"$(VENV_PYTHON)" -m pytest -q --durations=10 $(ARGS)
@@ -49,6 +58,9 @@ bench: environment
 	"$(VENV_PYTHON)" benchmarks/openset.py
 	"$(VENV_PYTHON)" benchmarks/scale.py
 	"$(VENV_PYTHON)" benchmarks/training_time.py
+
+soak: environment
+	"$(VENV_PYTHON)" benchmarks/hot_swap.py $(ARGS)
 
 clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache build
