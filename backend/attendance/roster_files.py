@@ -144,11 +144,12 @@ def find_encoding(data: bytes) -> Found:
 
 def _guess(data: bytes) -> Found:
     """One byte says nothing of what letter it is; what the letters would be like in each encoding says a little."""
-    telling = b"\n".join(line for line in data.splitlines() if not line.isascii())[:_GUESS_FROM]
+    telling = b"".join(_telling(data))
     matches = charset_normalizer.from_bytes(telling, cp_isolation=list(_GUESSED))
-    ranked = [(match.chaos, -match.coherence, name) for match in matches if (name := _GUESSED.get(match.encoding))]
-    ranked.sort(key=lambda each: (each[0], each[1], each[2] != _COMMONEST))
-    names = [name for _, _, name in ranked if _fits(data, name)]
+    best = [name for match in matches if (name := _GUESSED.get(match.encoding))]
+    names = [name for name in best if _fits(data, name)]
+    if names and _fits(data, _COMMONEST) and _decoded(data, names[0]) == _decoded(data, _COMMONEST):
+        names.insert(0, _COMMONEST)  # both give the same letters
     if not names and _fits(data, _COMMONEST):
         names = [_COMMONEST]
     if not names:
@@ -157,6 +158,17 @@ def _guess(data: bytes) -> Found:
         )
     others = [name for name in _GUESSED.values() if name != names[0] and _fits(data, name)]
     return Found(names[0], False, tuple(sorted(others, key=lambda name: name not in names)))
+
+
+def _telling(data: bytes) -> Iterator[bytes]:
+    """Whole lines with letters beyond ASCII, as many as are looked at."""
+    size = 0
+    for line in data.splitlines(keepends=True):
+        if not line.isascii():
+            yield line
+            size += len(line)
+        if size >= _GUESS_FROM:
+            return
 
 
 def _fits(data: bytes, encoding: str) -> bool:
