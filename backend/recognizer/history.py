@@ -72,18 +72,18 @@ def publish(
     """
     version = check_model_version(artifact.model_version)
     model_bytes = encode(artifact)
-    files = {LABELS_FILE: _labels_file(artifact), **extra_files, MODEL_FILE: model_bytes}
+    files = {LABELS_FILE: labels_file(artifact), **extra_files, MODEL_FILE: model_bytes}
     for name in extra_files:
         _check_name(name)
     _check_readable(model_bytes)
     sha256 = sha256_of(model_bytes)
-    with _writing(output_dir, lock_timeout):
-        entries = _known_entries(output_dir)
+    with writing(output_dir, lock_timeout):
+        entries = known_entries(output_dir)
         folder = output_dir / HISTORY_FOLDER / version
         if folder.exists():
             raise ModelError(f"model version {version} exists already in {folder.parent}; train again for a new one")
         try:
-            _store(folder, files)
+            store(folder, files)
             entries[sha256] = ManifestEntry(
                 model_version=version,
                 size=len(model_bytes),
@@ -91,10 +91,10 @@ def publish(
                 hmac=None if signing_key is None else sign(sha256, version, signing_key),
             )
             write_manifest(output_dir, entries)
-            _activate(output_dir, folder)
+            put_in_use(output_dir, folder)
         except BaseException:
             # Not when the last rename was done and only the tidying up behind it failed.
-            if _active_sha256(output_dir) != sha256:
+            if active_sha256(output_dir) != sha256:
                 durable_files.remove(folder)
             raise
     _logger.info("published model %s in %s", version, output_dir)
@@ -113,10 +113,10 @@ def activate(
     if not (folder / MODEL_FILE).is_file():
         known = ", ".join(stored.version for stored in list_versions(output_dir)) or "none"
         raise ModelNotFoundError(f"there is no model version {version} in {folder.parent}; there are: {known}")
-    with _writing(output_dir, lock_timeout):
+    with writing(output_dir, lock_timeout):
         entries = read_manifest(output_dir)
         if entries is None:
-            entries = _known_entries(output_dir)
+            entries = known_entries(output_dir)
             write_manifest(output_dir, entries)
         sha256 = sha256_of((folder / MODEL_FILE).read_bytes())
         entry = entries.get(sha256)
@@ -127,7 +127,7 @@ def activate(
             )
         if signing_key is not None:
             verify(entry, sha256, signing_key)
-        _activate(output_dir, folder)
+        put_in_use(output_dir, folder)
     _logger.info("activated model %s in %s", version, output_dir)
     return StoredVersion(version, entry.created_at, sha256, entry.size, active=True)
 
@@ -135,7 +135,7 @@ def activate(
 def list_versions(output_dir: Path) -> tuple[StoredVersion, ...]:
     """The versions in the history, newest first; an empty tuple when there is none. Raises ModelIntegrityError
     when the manifest is damaged."""
-    active = _active_sha256(output_dir)
+    active = active_sha256(output_dir)
     stored = [
         StoredVersion(entry.model_version, entry.created_at, sha256, entry.size, sha256 == active)
         for sha256, entry in (read_manifest(output_dir) or {}).items()
@@ -151,7 +151,7 @@ def archived_labels(model_path: Path, sha256: str) -> Path | None:
 
 
 @contextmanager
-def _writing(output_dir: Path, timeout: float) -> Iterator[None]:
+def writing(output_dir: Path, timeout: float) -> Iterator[None]:
     """Hold the folder's lock and clear up after dead runs; OSErrors come out as a ModelError that says what to do."""
     try:
         (output_dir / HISTORY_FOLDER).mkdir(parents=True, exist_ok=True)
@@ -171,7 +171,8 @@ def _writing(output_dir: Path, timeout: float) -> Iterator[None]:
         ) from error
 
 
-def _store(folder: Path, files: Mapping[str, bytes]) -> None:
+def store(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write ``files`` as the version's ``folder``, all of them or none. For one who holds the lock."""
     temporary = durable_files.temporary_beside(folder)
     try:
         temporary.mkdir()
@@ -185,7 +186,8 @@ def _store(folder: Path, files: Mapping[str, bytes]) -> None:
     durable_files.sync_folder(folder.parent)
 
 
-def _activate(output_dir: Path, folder: Path) -> None:
+def put_in_use(output_dir: Path, folder: Path) -> None:
+    """Copy the version's ``folder`` into place. For one who holds the lock, and has listed it in the manifest."""
     names = sorted(path.name for path in folder.iterdir() if path.is_file())
     names.sort(key=lambda name: name == MODEL_FILE)  # the model last
     copies: list[tuple[Path, Path]] = []
@@ -212,7 +214,7 @@ def _remove_foreign(output_dir: Path, names: set[str]) -> None:
                 durable_files.remove(output_dir / path.name)
 
 
-def _known_entries(output_dir: Path) -> dict[str, ManifestEntry]:
+def known_entries(output_dir: Path) -> dict[str, ManifestEntry]:
     """The manifest less what is gone, plus versions in the history that it does not name (a run killed between
     steps 1 and 2, or a manifest that was lost). Those are unsigned: who put them there is not known."""
     try:
@@ -221,7 +223,7 @@ def _known_entries(output_dir: Path) -> dict[str, ManifestEntry]:
     except ModelIntegrityError as error:
         _logger.warning("%s; the manifest is made anew", error)
         manifest, entries = {}, {}
-    active = _active_sha256(output_dir)
+    active = active_sha256(output_dir)
     if manifest is None and active is not None:
         _adopt(output_dir, active)
     history = output_dir / HISTORY_FOLDER
@@ -251,7 +253,7 @@ def _adopt(output_dir: Path, sha256: str) -> None:
         for path in sorted(output_dir.iterdir())
         if path.is_file() and path.suffix in _KEPT_SUFFIXES and path.name not in (MANIFEST_FILE, LOCK_FILE)
     }
-    _store(folder, files)
+    store(folder, files)
     _logger.info("kept the earlier model of %s as version %s", output_dir, folder.name)
 
 
@@ -259,7 +261,8 @@ def _legacy_version(sha256: str) -> str:
     return f"legacy-{sha256[:12]}"
 
 
-def _active_sha256(output_dir: Path) -> str | None:
+def active_sha256(output_dir: Path) -> str | None:
+    """SHA-256 of the file of the model in use, None when there is none."""
     try:
         return sha256_of((output_dir / MODEL_FILE).read_bytes())
     except OSError:
@@ -286,7 +289,8 @@ def _check_readable(model_bytes: bytes) -> None:
         raise ModelError(f"the new model cannot be read back: {error}") from error
 
 
-def _labels_file(artifact: ClassifierArtifact) -> bytes:
+def labels_file(artifact: ClassifierArtifact) -> bytes:
+    """``label_encoder_classes.npy`` of ``artifact``."""
     stream = io.BytesIO()
     np.save(stream, artifact.classes, allow_pickle=False)
     return stream.getvalue()

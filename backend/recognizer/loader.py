@@ -19,7 +19,7 @@ import numpy as np
 
 from errors import EmbedderMismatchError, ModelError, ModelFormatError, ModelNotFoundError, SmartAttendanceError
 from recognizer.artifact import ClassifierArtifact
-from recognizer.manifest import MANIFEST_FILE, sha256_of
+from recognizer.manifest import MANIFEST_FILE, read_manifest, sha256_of
 from recognizer.reading import artifact_from_bytes, read_model_file
 from recognizer.types import EmbedderInfo, FloatArray, ModelInfo
 
@@ -185,6 +185,9 @@ class ClassifierLoader(Generic[T]):
             current = self._checked(data, sha256)
         except Exception as caught:
             error = caught if isinstance(caught, ModelError) else _as_model_error(caught)
+            if isinstance(error, ModelNotFoundError) and self._is_withdrawn():
+                _logger.warning("the model was withdrawn; none is in use")
+                self._current = None
             known = self._refusal is not None and str(self._refusal.error) == str(error)
             self._refusal = _Refusal(error, datetime.now(UTC), sha256)
             # A file that is there and could not be read may be held by another process for a moment: try again.
@@ -202,6 +205,18 @@ class ClassifierLoader(Generic[T]):
         self._refusal = None
         self._tried = stamp
         return current
+
+    def _is_withdrawn(self) -> bool:
+        """Whether the model in use was taken out of the manifest as well as out of its place: that is no accident and
+        no exchange, somebody in it is to be forgotten."""
+        current = self._current
+        if current is None:
+            return False
+        try:
+            entries = read_manifest(self._path.parent)
+        except ModelError:
+            return False
+        return entries is not None and current.info.sha256 not in entries
 
     def _checked(self, data: bytes, sha256: str) -> LoadedModel[T]:
         artifact, info = artifact_from_bytes(data, self._path, signing_key=self._signing_key)

@@ -1,0 +1,96 @@
+"""A student in a model, and the same model without the student."""
+
+from __future__ import annotations
+
+import copy
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from recognizer.artifact import ClassifierArtifact
+
+ERASED_FROM = "erased_from"
+"""In the metadata of a version that was made so: which version it was made from."""
+
+# Keys of records in the report of a training: students and pairs of them, and what was wrong with the data set.
+_WHO, _WHAT = ("student_id", "other_id"), ("message", "path")
+
+
+class ErasedStudent:
+    """Who is to be erased, and how they are found in what training writes: in records that say whom they are about.
+    Other text is left alone; a student may be called 1, 2026 or svm."""
+
+    def __init__(self, student_id: str) -> None:
+        self.id = unicodedata.normalize("NFC", student_id)
+        self._word = re.compile(rf"(?<!\w){re.escape(self.id)}(?!\w)")
+
+    def is_class(self, name: object) -> bool:
+        return unicodedata.normalize("NFC", str(name)) == self.id
+
+    def is_named(self, text: str) -> bool:
+        return self._word.search(unicodedata.normalize("NFC", text)) is not None
+
+    def is_in(self, value: object) -> bool:
+        """Whether ``value`` (primitives) holds a record about the student."""
+        if isinstance(value, Mapping):
+            return self._is_about(value) or any(map(self.is_in, value.values()))
+        return isinstance(value, (list, tuple)) and any(map(self.is_in, value))
+
+    def taken_out_of(self, value: Any) -> Any:
+        """``value`` without the records about the student."""
+        if isinstance(value, dict):
+            return {key: self.taken_out_of(inner) for key, inner in value.items() if not self._is_about(inner)}
+        if isinstance(value, (list, tuple)):
+            return type(value)(self.taken_out_of(inner) for inner in value if not self._is_about(inner))
+        return value
+
+    def _is_about(self, entry: object) -> bool:
+        if not isinstance(entry, Mapping):
+            return False
+        if any(self.is_class(entry[key]) for key in _WHO if isinstance(entry.get(key), str)):
+            return True
+        return any(self.is_named(entry[key]) for key in _WHAT if isinstance(entry.get(key), str))
+
+
+def without_student(artifact: ClassifierArtifact, student: ErasedStudent, version: str) -> ClassifierArtifact | None:
+    """``artifact`` as the new version ``version`` that does not know ``student``; None when it cannot lose them."""
+    if "legacy" in artifact.metadata:
+        return None
+    metadata = student.taken_out_of({**artifact.metadata, ERASED_FROM: None})
+    metadata |= {"model_version": version, ERASED_FROM: artifact.model_version}
+    kept = np.array([not student.is_class(name) for name in artifact.classes], dtype=bool)
+    if kept.all():
+        return replace(artifact, metadata=metadata)
+    if kept.sum() < 2 or (artifact.gallery is None):
+        return None
+    model = _linear_without(artifact.model, kept)
+    if model is None:
+        return None
+    if "students" in metadata:
+        metadata["students"] = int(kept.sum())
+    gallery = {
+        name: array[kept] if array.ndim and len(array) == len(kept) else array
+        for name, array in artifact.gallery.items()
+    }
+    return replace(artifact, model=model, classes=artifact.classes[kept], gallery=gallery, metadata=metadata)
+
+
+def _linear_without(model: Any, kept: NDArray[np.bool_]) -> Any | None:
+    """``model`` with only the rows of the students to keep; None when it is of another kind."""
+    if type(model) not in (LinearSVC, LogisticRegression) or np.shape(model.coef_)[0] != len(kept):
+        return None
+    changed = copy.deepcopy(model)
+    coefficients = np.asarray(model.coef_)[kept]
+    intercepts = np.broadcast_to(np.asarray(model.intercept_), len(kept))[kept]
+    if len(coefficients) == 2:  # of two students scikit-learn keeps one row: its sign tells them apart
+        coefficients, intercepts = coefficients[1:] - coefficients[:1], intercepts[1:] - intercepts[:1]
+    changed.coef_, changed.intercept_ = coefficients.copy(), intercepts.copy()
+    changed.classes_ = np.asarray(model.classes_)[kept].copy()
+    return changed
