@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, and_, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from attendance import percentages, registers, spreadsheets
 from attendance.access import require_course, require_session, visible_course_ids
 from attendance.actor import Actor
-from attendance.days import day_bounds, local_day
+from attendance.days import day_bounds
 from attendance.models import (
     AttendanceChange,
     AttendanceRecord,
@@ -29,10 +29,20 @@ from attendance.rosters import enrolled_students, session_day
 from attendance.spreadsheets import Cell
 from errors import InvalidRequestError
 
-# An XLSX file of this many takes about six seconds; a spreadsheet program opens at most ten times as many.
-MOST_ROWS = 100_000
+# An XLSX file of this many takes about six seconds, in which the server is slower for everybody.
+MOST_ROWS = 50_000
 # No time zone is further than this from UTC.
 _FURTHEST = timedelta(hours=26)
+_MARK_COLUMNS = (
+    Student.external_id,
+    Student.name,
+    AttendanceRecord.status,
+    AttendanceRecord.source,
+    AttendanceRecord.first_seen_at,
+    AttendanceRecord.last_seen_at,
+    AttendanceChange.reason_code,
+    AttendanceChange.text,
+)
 _MARK = ("Student id", "Name", "Status", "Set by", "First seen", "Last seen", "Reason", "Note")
 _TOTALS = (MarkStatus.PRESENT, MarkStatus.LATE, MarkStatus.LEFT_EARLY, MarkStatus.EXCUSED, MarkStatus.ABSENT)
 
@@ -56,24 +66,15 @@ def sheet(db: Session, actor: Actor, session_id: int) -> Table:
     """The sheet of a session: one row a student, who has no record yet as well. Times are the course's."""
     session = require_session(db, actor, session_id)
     course, day = session.course, session_day(session)
-    query = _with_last_change(
-        select(AttendanceRecord, Student, AttendanceChange)
-        .join(Student, Student.id == AttendanceRecord.student_id)
-        .where(AttendanceRecord.session_id == session_id)
-    )
-    lines: dict[int, tuple[Student, AttendanceRecord | None, AttendanceChange | None]] = {
-        student.id: (student, record, change) for record, student, change in db.execute(query)
-    }
+    query = select(Student.id, *_MARK_COLUMNS).where(AttendanceRecord.session_id == session_id)
+    lines = {student_id: _mark(mark, course) for student_id, *mark in db.execute(_joined(query))}
     for student in enrolled_students(db, course.id, day):
-        if student.id not in lines:
-            lines[student.id] = (student, None, None)
+        unmarked = (student.external_id, student.name, MarkStatus.UNMARKED, None, None, None, None, None)
+        lines.setdefault(student.id, _mark(unmarked, course))
     return Table(
         name=_name(course, session.title, day.isoformat()),
         header=list(_MARK),
-        rows=[
-            _mark(student, record, change, course)
-            for student, record, change in sorted(lines.values(), key=lambda line: (line[0].name, line[0].external_id))
-        ],
+        rows=sorted(lines.values(), key=lambda line: (str(line[1]), str(line[0]))),
     )
 
 
@@ -126,38 +127,29 @@ def period(db: Session, actor: Actor, *, first_day: date, last_day: date) -> Tab
             code="too_many_rows",
             errors=[{"field": "from", "message": "too long a period"}],
         )
-    query = _with_last_change(
-        select(AttendanceRecord, Student, AttendanceChange, ClassSession, Course)
-        .join(Student, Student.id == AttendanceRecord.student_id)
-        .join(ClassSession, ClassSession.id == AttendanceRecord.session_id)
-        .join(Course, Course.id == ClassSession.course_id)
-        .where(*wanted)
-    ).order_by(Course.code, Course.term, ClassSession.starts_at, ClassSession.id, Student.name, Student.external_id)
-
-    def rows() -> Iterator[list[Cell]]:
-        for record, student, change, session, course in db.execute(query):
-            day = local_day(session.starts_at, course.timezone)
-            if first_day <= day <= last_day:
-                yield [
-                    course.code,
-                    course.term,
-                    course.timezone,
-                    day,
-                    f"{_local(session.starts_at, course):%H:%M}",
-                    session.title,
-                    session.state.value,
-                    *_mark(student, record, change, course),
-                ]
-
+    sessions = {
+        session.id: session
+        for session in db.scalars(select(ClassSession).options(joinedload(ClassSession.course)).where(*wanted))
+        if first_day <= session_day(session) <= last_day
+    }
+    query = _joined(select(AttendanceRecord.session_id, *_MARK_COLUMNS).where(*wanted))
+    query = query.join(Course, Course.id == ClassSession.course_id).order_by(
+        Course.code, Course.term, ClassSession.starts_at, ClassSession.id, Student.name, Student.external_id
+    )
     return Table(
         name=f"attendance {first_day.isoformat()} {last_day.isoformat()}",
         header=["Course", "Term", "Time zone", "Day", "Start", "Session", "State", *_MARK],
-        rows=list(rows()),
+        rows=[
+            [*_session(sessions[session_id]), *_mark(mark, sessions[session_id].course)]
+            for session_id, *mark in db.execute(query)
+            if session_id in sessions
+        ],
     )
 
 
-def _with_last_change(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """``query``, which selects records, with the last change of each, if there was one."""
+def _joined(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """``query``, which selects _MARK_COLUMNS, with where they are: the record, its session and student, and its last
+    change, if there was one."""
     newer = aliased(AttendanceChange)
     last = (
         select(func.max(newer.id))
@@ -165,25 +157,35 @@ def _with_last_change(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...
         .correlate(AttendanceRecord)
         .scalar_subquery()
     )
-    return query.outerjoin(
-        AttendanceChange, and_(AttendanceChange.record_id == AttendanceRecord.id, AttendanceChange.id == last)
+    return (
+        query.select_from(AttendanceRecord)
+        .join(ClassSession, ClassSession.id == AttendanceRecord.session_id)
+        .join(Student, Student.id == AttendanceRecord.student_id)
+        .outerjoin(
+            AttendanceChange, and_(AttendanceChange.record_id == AttendanceRecord.id, AttendanceChange.id == last)
+        )
     )
 
 
-def _mark(
-    student: Student, record: AttendanceRecord | None, change: AttendanceChange | None, course: Course
-) -> list[Cell]:
-    """The cells below _MARK."""
+def _mark(values: Sequence[Any], course: Course) -> list[Cell]:
+    """The cells below _MARK. values: of _MARK_COLUMNS."""
+    external_id, name, status, source, first_seen_at, last_seen_at, reason_code, text = values
     return [
-        student.external_id,
-        student.name,
-        (record.status if record else MarkStatus.UNMARKED).value,
-        record.source.value if record and record.source else None,
-        _local(record.first_seen_at, course) if record and record.first_seen_at else None,
-        _local(record.last_seen_at, course) if record and record.last_seen_at else None,
-        change.reason_code if change else None,
-        change.text if change else None,
+        external_id,
+        name,
+        status.value,
+        source.value if source else None,
+        _local(first_seen_at, course) if first_seen_at else None,
+        _local(last_seen_at, course) if last_seen_at else None,
+        reason_code,
+        text,
     ]
+
+
+def _session(session: ClassSession) -> list[Cell]:
+    course, start = session.course, _local(session.starts_at, session.course)
+    zone = course.timezone
+    return [course.code, course.term, zone, start.date(), f"{start:%H:%M}", session.title, session.state.value]
 
 
 def _word(status: MarkStatus) -> str:

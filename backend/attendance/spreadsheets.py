@@ -34,6 +34,8 @@ _WIDEST, _NARROWEST = 60, 6  # characters
 
 def neutralise(text: str) -> str:
     """``text``, with an apostrophe before it when a spreadsheet program would take it for a formula."""
+    if text[:1].isalnum():
+        return text
     seen = 0
     while seen < len(text) and _is_unseen(text[seen]):
         seen += 1
