@@ -38,7 +38,10 @@ def require_session(
     """The session, under the rules of ``require_course``. lock: hold its row until the transaction ends, as everybody
     who changes its state or its marks must, before anything else is read."""
     query = select(ClassSession).where(ClassSession.id == session_id)
-    found = db.scalar(query.with_for_update(of=ClassSession) if lock else query)
+    if lock:
+        # not what this session of the mapper remembers: another process may have changed it before we had the lock
+        query = query.with_for_update(of=ClassSession).execution_options(populate_existing=True)
+    found = db.scalar(query)
     if found is None:
         raise NotFoundError(f"there is no session {session_id}")
     check_course(db, actor, found.course_id, change=change, lead=lead)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import select
@@ -32,6 +33,19 @@ def set_by_hand(record: AttendanceRecord) -> bool:
     return record.source in (MarkSource.MANUAL, MarkSource.IMPORT)
 
 
+def ensure_records(db: Session, session: ClassSession, student_ids: Iterable[int], now: datetime) -> int:
+    """A record in ``session`` for each of the students who has none, unmarked; how many were made. The caller holds
+    the lock on the session."""
+    known = select(AttendanceRecord.student_id).where(AttendanceRecord.session_id == session.id)
+    missing = sorted(set(student_ids).difference(db.scalars(known)))
+    db.add_all(
+        AttendanceRecord(session_id=session.id, student_id=each, status=MarkStatus.UNMARKED, updated_at=now, version=1)
+        for each in missing
+    )
+    db.flush()
+    return len(missing)
+
+
 def change(
     db: Session,
     record: AttendanceRecord,
@@ -44,12 +58,57 @@ def change(
     text: str = "",
     frame_id: int | None = None,
 ) -> AttendanceChange:
-    """Set ``record`` to ``status`` and write down what it was, who changed it, when and why. The only place where a
-    mark changes; the caller holds the lock on the session and has checked that this change is allowed."""
+    """Set ``record`` to ``status`` and write down what it was, who changed it, when and why. With ``put_back`` the
+    only place where a mark changes; the caller holds the lock on the session and has checked that this change is
+    allowed."""
+    made = _noted(db, record, status, source, actor, reason_code, now, text, frame_id)
+    record.source = source
+    db.flush()
+    return made
+
+
+def put_back(
+    db: Session,
+    record: AttendanceRecord,
+    undone: AttendanceChange,
+    *,
+    source: MarkSource,
+    actor: Actor,
+    reason_code: str,
+    now: datetime,
+    text: str = "",
+) -> AttendanceChange:
+    """Set ``record`` to what it was before ``undone``, its last change, also as to who had set it: after that a face
+    may set it again if it could before. source: who takes it back. Otherwise as ``change``."""
+    made = _noted(db, record, undone.old_status, source, actor, reason_code, now, text, None)
+    record.source = undone.old_source
+    if record.status is MarkStatus.UNMARKED and undone.source is MarkSource.FACE:
+        record.first_seen_at = record.last_seen_at = None
+    db.flush()
+    return made
+
+
+def last_change(db: Session, record_id: int) -> AttendanceChange | None:
+    query = select(AttendanceChange).where(AttendanceChange.record_id == record_id)
+    return db.scalar(query.order_by(AttendanceChange.id.desc()).limit(1))
+
+
+def _noted(
+    db: Session,
+    record: AttendanceRecord,
+    status: MarkStatus,
+    source: MarkSource,
+    actor: Actor,
+    reason_code: str,
+    now: datetime,
+    text: str,
+    frame_id: int | None,
+) -> AttendanceChange:
     made = AttendanceChange(
         record_id=record.id,
         old_status=record.status,
         new_status=status,
+        old_source=record.source,
         source=source,
         actor_id=actor.user_id,
         reason_code=reason_code,
@@ -58,7 +117,6 @@ def change(
         at=now,
     )
     db.add(made)
-    record.status, record.source, record.updated_at = status, source, now
+    record.status, record.updated_at = status, now
     record.version += 1
-    db.flush()
     return made

@@ -29,7 +29,8 @@ class ClassSession(Base):
     """A meeting of a course. late_after: the first accepted sighting from this moment on is late.
 
     closed_at: frames captured up to here count. settled_at: when those never seen were set absent or excused; None
-    before. thresholds: what was in force when it was opened (sightings needed, window in seconds, the model's own).
+    before. reopened_at: when it last was; it locks by itself, and is closed when forgotten, counted from then on.
+    thresholds: what was in force when it was opened (sightings needed, window in seconds, the model's own).
     rule_date: the day of the schedule rule it was made from, in the course's time zone.
     """
 
@@ -62,6 +63,7 @@ class ClassSession(Base):
     closed_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     settled_at: Mapped[datetime | None] = mapped_column(Instant)
     locked_at: Mapped[datetime | None] = mapped_column(Instant)
+    reopened_at: Mapped[datetime | None] = mapped_column(Instant)
     cancelled_reason: Mapped[str | None] = mapped_column(String(500))
     model_version: Mapped[str | None] = mapped_column(String(100))
     thresholds: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
@@ -169,13 +171,15 @@ class AttendanceRecord(Base):
 
 class AttendanceChange(Base):
     """One change of one mark; never changed or deleted (a trigger of the database sees to it). actor_id None: the
-    camera or the close of the session; source says which. frame_id: the frame that brought it about."""
+    camera or the close of the session; source says which. old_source: the record's source before, which comes back when
+    the change is undone. frame_id: the frame that brought it about."""
 
     __tablename__ = "attendance_change"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     record_id: Mapped[int] = mapped_column(ForeignKey("attendance_record.id"), index=True)
     old_status: Mapped[MarkStatus] = mapped_column(Word(MarkStatus))
+    old_source: Mapped[MarkSource | None] = mapped_column(Word(MarkSource))
     new_status: Mapped[MarkStatus] = mapped_column(Word(MarkStatus))
     source: Mapped[MarkSource] = mapped_column(Word(MarkSource))
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
