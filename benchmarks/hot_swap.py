@@ -1,0 +1,162 @@
+"""Hot swap under load: cameras send frames over HTTP for a minute while the model changes every two seconds.
+
+    python benchmarks/hot_swap.py [--embedder auto] [--seconds 60] [--every 2] [--clients 4] [--json FILE]
+
+The whole server with the real networks, on drawn faces: a class is trained as the training command trains it, then its
+model is published again and again with its names turned, so that each answer shows which model gave it. Ends with exit
+status 1 when any frame failed, or was answered by anything but one published model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from lfw import ROOT, test_data
+
+sys.path.insert(0, str(ROOT / "tests"))
+
+from app import create_app
+from attendance.clock import SystemClock
+from config import Settings
+from recognizer.artifact import MODEL_FILE
+from recognizer.reading import load_artifact
+from recognizer.weights import resolve_weights
+from support.hot_swap import Answers, Publisher, film
+from support.pictures import face_picture, write_class
+from support.service import Service, make_settings
+from training.production import TrainingJob, run_training
+from training.trainer import TrainingConfig
+
+PEOPLE, PHOTOS, FRAMES = 6, 8, 6
+FRAME_SIZE = (640, 480)
+
+
+@contextmanager
+def quiet(stage: str) -> Iterator[Callable[..., None]]:
+    yield lambda *_: None
+
+
+def facenet_file() -> Path | None:
+    """FaceNet's weights of the test data, if they are there."""
+    path = test_data() / "weights" / "facenet-vggface2-folded.pt"
+    return path if path.is_file() else None
+
+
+def train(folder: Path, settings: Settings) -> None:
+    write_class(folder / "photos", range(PEOPLE), PHOTOS)
+
+    def weights() -> Any:
+        return resolve_weights(
+            settings.embedder,
+            facenet_file=settings.facenet_weights,
+            cache_dir=folder / "cache",
+            allow_download=False,
+            progress=None,
+            announce=print,
+        )
+
+    # all photos accepted: which frames are named should depend on the faces, not on luck
+    config = TrainingConfig(threshold_percentile=98)
+    run_training(TrainingJob(folder / "photos", settings.model_dir, config, weights), quiet, print)
+
+
+def frame(person: int, shot: int) -> bytes:
+    """What a webcam might see of somebody, as PNG."""
+    image = Image.new("RGB", FRAME_SIZE, (150, 160, 170))
+    image.paste(Image.fromarray(face_picture(person, shot, 300)), (150, 80))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def usable_frames(service: Service, names: list[str]) -> dict[int, list[bytes]]:
+    """Of each person, the unseen shots that the model as it was trained names; people without any are left out."""
+    inference = service.app.extensions["smartattendance"].inference
+    found: dict[int, list[bytes]] = {}
+    for person in range(PEOPLE):
+        for shot in range(PHOTOS, PHOTOS + FRAMES):
+            data = frame(person, shot)
+            _, result = inference.recognize(data)
+            if [item.identity.student_id for item in result.faces] == [names[person]]:
+                found.setdefault(person, []).append(data)
+    return found
+
+
+def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    settings = make_settings(
+        folder,
+        f"sqlite:///{folder / 'hot_swap.sqlite3'}",
+        embedder=arguments.embedder,
+        facenet_weights=facenet_file(),
+        frames_per_second=1000,
+        inference_deadline_seconds=60.0,
+    )
+    train(folder, settings)
+    artifact, _ = load_artifact(settings.model_dir / MODEL_FILE)
+    app = create_app(settings)
+    service = Service(app, settings, SystemClock(), None)  # type: ignore[arg-type]
+    names = [str(name) for name in artifact.classes]
+    pictures = usable_frames(service, names)
+    if len(pictures) < 2:
+        raise SystemExit("fewer than two of the drawn people are recognised; nothing can be told apart")
+    publisher = Publisher(settings.model_dir, artifact, arguments.every)
+    app.extensions["smartattendance"].recognizer.reload()
+    answers = film(service, publisher, pictures, names, cameras=arguments.clients, seconds=arguments.seconds)
+    status = app.extensions["smartattendance"].recognizer.model_status()
+    app.extensions["housekeeping"].close()
+    app.extensions["smartattendance"].recognizer.close()
+    return summary(arguments, artifact.embedder.id if artifact.embedder else "", publisher, answers, status.refused)
+
+
+def summary(
+    arguments: argparse.Namespace, embedder: str, publisher: Publisher, answers: Answers, refused: str | None
+) -> dict[str, Any]:
+    if refused is not None:
+        answers.wrong.append(f"at the end a model was refused: {refused}")
+    return {
+        "embedder": embedder,
+        "clients": arguments.clients,
+        "seconds": arguments.seconds,
+        "swaps": publisher.changes,
+        "versions_that_answered": len(answers.versions),
+        "frames": len(answers.seconds),
+        "frames_per_second": round(len(answers.seconds) / arguments.seconds, 1),
+        "milliseconds": {
+            name: round(1000 * answers.percentile(percent), 1)
+            for name, percent in (("median", 50), ("p95", 95), ("longest", 100))
+        },
+        "wrong": answers.wrong,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--embedder", choices=("auto", "facenet", "dlib"), default="auto")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--every", type=float, default=2.0, help="seconds between two models")
+    parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        result = measure(arguments, Path(folder))
+    wrong = result["wrong"]
+    print(json.dumps({**result, "wrong": len(wrong)}, indent=2))
+    for line in wrong[:10]:
+        print(line)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return 1 if wrong or not result["frames"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
