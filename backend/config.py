@@ -82,6 +82,26 @@ def variable(name: str) -> str:
     return named or PREFIX + name.upper()
 
 
+def shown(settings: Settings) -> list[dict[str, str | bool | None]]:
+    """Every setting as an admin may see it: variable, value as text (of a secret only whether there is one), whether it
+    is the default, allowed, help."""
+    defaults = {item.name: item.default for item in fields(Settings)}
+    rows: list[dict[str, str | bool | None]] = []
+    for name, metadata in _metadata():
+        value, kind = getattr(settings, name), metadata["kind"]
+        text = None if value is None else "set" if isinstance(kind, Secret) else _spelled(value)
+        rows.append(
+            {
+                "variable": variable(name),
+                "value": text,
+                "is_default": value == defaults[name],
+                "allowed": f"{kind.allowed}{_unit_note(kind, metadata['unit'])}",
+                "help": f"{metadata['help']} {metadata['reason']}",
+            }
+        )
+    return rows
+
+
 def settings_table() -> str:
     """Every setting as a Markdown table, header first, without a trailing newline. The same on every machine."""
     rows = ["| Variable | Default | Allowed | What it does, and why the default |", "|---|---|---|---|"]

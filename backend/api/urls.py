@@ -21,6 +21,7 @@ from api import (
     roster,
     schedule,
     sessions,
+    settings,
     students,
     tokens,
     training,
@@ -52,6 +53,7 @@ _RESOURCES = (
     training,
     audit,
     privacy,
+    settings,
 )
 
 _OPTIONS = {

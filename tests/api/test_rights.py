@@ -1,0 +1,472 @@
+"""Who may call what: every endpoint, asked by nobody, by a token without the scope, by the wrong role, by the right
+role of another course, and by whom it is for.
+
+The table is written by hand, from the rules of the product, and must name every endpoint there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import cache
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from api import urls
+from attendance.models import (
+    ApiToken,
+    AttendanceRecord,
+    AuditEvent,
+    CalendarFeed,
+    ClassSession,
+    Consent,
+    ConsentMethod,
+    Course,
+    CourseStaff,
+    Enrolment,
+    Excuse,
+    FaceImage,
+    FaceImageState,
+    Frame,
+    ReviewItem,
+    Role,
+    ScheduleRule,
+    SessionState,
+    Sighting,
+    SightingDecision,
+    Student,
+    TrainingJob,
+    TrainingState,
+    UserAccount,
+    WarningKind,
+    WarningRule,
+    WarningSent,
+)
+from attendance.scopes import Scope
+from support.recognition import picture
+from support.service import Client, Service, problem
+
+ANYBODY, EVERYBODY, STAFF, ADMIN = "anybody", "everybody", "staff", "admin"
+COURSE, STUDENT = "foreign_course", "foreign_student"
+PNG = {"data": picture(), "content_type": "image/png"}
+CSV = {"data": b"external_id,name\nS009,Niels Bohr\n", "content_type": "text/csv"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """who: may call it. scope: that a token needs, None when no token will do. foreign: how somebody of another course
+    is refused; None where there is no course. send: the request's content. fine: what whom it is for is answered;
+    another number than 200 where the world has nothing more to show. query: of the path."""
+
+    who: str
+    scope: Scope | None
+    foreign: str | None = None
+    send: dict[str, Any] = field(default_factory=dict)
+    fine: int = 200
+    query: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def body(**values: Any) -> dict[str, Any]:
+    return {"json": values}
+
+
+MATCH = {"If-Match": "*"}
+COURSES, WRITE_COURSES = Scope.COURSES_READ, Scope.COURSES_WRITE
+SEE, MARK, REPORTS = Scope.ATTENDANCE_READ, Scope.ATTENDANCE_WRITE, Scope.REPORTS_READ
+DAYS = {"starts_on": "2026-11-23", "ends_on": "2026-11-24"}
+TIMES = {"starts_at": "2026-12-01T08:00:00Z", "ends_at": "2026-12-01T09:00:00Z"}
+
+TABLE: dict[str, Row] = {
+    # accounts
+    "GET /auth/setup": Row(ANYBODY, None),
+    "POST /auth/login": Row(ANYBODY, None, send=body(email="a@example.org", password="wrong"), fine=401),
+    "POST /auth/link": Row(ANYBODY, None, send=body(secret="x" * 43), fine=404),
+    "POST /auth/redeem": Row(ANYBODY, None, send=body(secret="x" * 43, password="correct horse battery"), fine=404),
+    "POST /auth/logout": Row(EVERYBODY, None, fine=204),
+    "GET /auth/me": Row(EVERYBODY, COURSES),
+    "PUT /auth/password": Row(
+        EVERYBODY, None, send=body(old_password="wrong", new_password="correct horse battery"), fine=422
+    ),
+    "GET /users": Row(ADMIN, Scope.ADMIN_READ),
+    "POST /users": Row(ADMIN, Scope.ADMIN_WRITE, send=body(email="n@example.org", name="New", role="viewer"), fine=201),
+    "GET /users/lookup": Row(STAFF, COURSES, query="?email=lead@example.org"),
+    "GET /users/{user_id}": Row(ADMIN, Scope.ADMIN_READ),
+    "PATCH /users/{user_id}": Row(ADMIN, Scope.ADMIN_WRITE, send=body(name="Other"), headers=MATCH),
+    "POST /users/{user_id}/disable": Row(ADMIN, Scope.ADMIN_WRITE),
+    "POST /users/{user_id}/enable": Row(ADMIN, Scope.ADMIN_WRITE),
+    "POST /users/{user_id}/reset-link": Row(ADMIN, Scope.ADMIN_WRITE, fine=201),
+    "GET /users/{user_id}/tokens": Row(ADMIN, None),
+    "DELETE /users/{user_id}/tokens/{token_id}": Row(ADMIN, None, fine=204),
+    "GET /tokens": Row(EVERYBODY, None),
+    "POST /tokens": Row(EVERYBODY, None, send=body(name="t", scopes=["courses:read"], expires_in_days=1), fine=201),
+    "DELETE /tokens/{token_id}": Row(EVERYBODY, None, fine=404),
+    "GET /audit": Row(ADMIN, Scope.ADMIN_READ),
+    # courses
+    "GET /courses": Row(EVERYBODY, COURSES),
+    "POST /courses": Row(STAFF, WRITE_COURSES, send=body(code="N", title="New", term="T", timezone="UTC"), fine=201),
+    "GET /courses/{course_id}": Row(EVERYBODY, COURSES, COURSE),
+    "PATCH /courses/{course_id}": Row(STAFF, WRITE_COURSES, COURSE, send=body(title="T"), headers=MATCH),
+    "POST /courses/{course_id}/archive": Row(STAFF, WRITE_COURSES, COURSE, fine=409),
+    "DELETE /courses/{course_id}/archive": Row(STAFF, WRITE_COURSES, COURSE),
+    "GET /courses/{course_id}/staff": Row(EVERYBODY, COURSES, COURSE),
+    "PUT /courses/{course_id}/staff/{user_id}": Row(STAFF, WRITE_COURSES, COURSE, send=body()),
+    "DELETE /courses/{course_id}/staff/{user_id}": Row(STAFF, WRITE_COURSES, COURSE, fine=404),
+    "GET /courses/{course_id}/calendar.ics": Row(EVERYBODY, COURSES, COURSE),
+    # rosters
+    "GET /courses/{course_id}/roster": Row(EVERYBODY, COURSES, COURSE),
+    "GET /courses/{course_id}/roster.csv": Row(EVERYBODY, COURSES, COURSE),
+    "POST /courses/{course_id}/enrolments": Row(
+        STAFF, WRITE_COURSES, COURSE, send=body(external_id="S001", starts_on="2027-01-01"), fine=409
+    ),
+    "POST /courses/{course_id}/roster/preview": Row(STAFF, Scope.PEOPLE_WRITE, COURSE, send=CSV),
+    "POST /courses/{course_id}/roster/import": Row(STAFF, Scope.PEOPLE_WRITE, COURSE, send=CSV),
+    "PATCH /enrolments/{enrolment_id}": Row(STAFF, WRITE_COURSES, COURSE, send=body(ends_on="2027-02-01")),
+    "DELETE /enrolments/{enrolment_id}": Row(STAFF, WRITE_COURSES, COURSE, fine=409),
+    # students
+    "GET /students": Row(EVERYBODY, Scope.PEOPLE_READ),
+    "POST /students": Row(
+        STAFF,
+        Scope.PEOPLE_WRITE,
+        COURSE,
+        send=body(external_id="S007", name="New", course_id="{course_id}"),
+        fine=201,
+    ),
+    "GET /students/{student_id}": Row(EVERYBODY, Scope.PEOPLE_READ, STUDENT),
+    "PATCH /students/{student_id}": Row(STAFF, Scope.PEOPLE_WRITE, STUDENT, send=body(name="N"), headers=MATCH),
+    "GET /students/{student_id}/consents": Row(EVERYBODY, Scope.PEOPLE_READ, STUDENT),
+    "POST /students/{student_id}/consents": Row(
+        STAFF, Scope.PEOPLE_WRITE, STUDENT, send=body(method="paper"), fine=409
+    ),
+    "POST /students/{student_id}/consents/withdraw": Row(STAFF, Scope.PEOPLE_WRITE, STUDENT),
+    "GET /students/{student_id}/faces": Row(STAFF, Scope.FACES_READ, STUDENT),
+    "POST /students/{student_id}/faces": Row(STAFF, Scope.FACES_WRITE, STUDENT, send=PNG, fine=422),
+    "POST /students/{student_id}/faces/check": Row(STAFF, Scope.FACES_WRITE, STUDENT, send=PNG),
+    "GET /faces/{face_id}/image": Row(STAFF, Scope.FACES_READ, STUDENT, fine=404),
+    "DELETE /faces/{face_id}": Row(STAFF, Scope.FACES_WRITE, STUDENT),
+    # sessions
+    "GET /courses/{course_id}/schedule": Row(EVERYBODY, COURSES, COURSE),
+    "POST /courses/{course_id}/schedule": Row(
+        STAFF,
+        WRITE_COURSES,
+        COURSE,
+        send=body(weekdays=["TU"], start_time="10:00", duration_s=3600, starts_on="2026-12-01", ends_on="2026-12-08"),
+        fine=201,
+    ),
+    "PATCH /schedule/{rule_id}": Row(STAFF, WRITE_COURSES, COURSE, send=body(exclude=["2026-12-24"])),
+    "DELETE /schedule/{rule_id}": Row(STAFF, WRITE_COURSES, COURSE, fine=204),
+    "GET /sessions": Row(EVERYBODY, SEE),
+    "GET /sessions/today": Row(EVERYBODY, SEE),
+    "POST /courses/{course_id}/sessions": Row(STAFF, MARK, COURSE, send=body(**TIMES), fine=201),
+    "GET /sessions/{session_id}": Row(EVERYBODY, SEE, COURSE),
+    "PATCH /sessions/{session_id}": Row(STAFF, MARK, COURSE, send=body(title="T"), headers=MATCH),
+    "POST /sessions/{session_id}/open": Row(STAFF, MARK, COURSE),
+    "POST /sessions/{session_id}/close": Row(STAFF, MARK, COURSE),
+    "POST /sessions/{session_id}/lock": Row(STAFF, MARK, COURSE, fine=409),
+    "POST /sessions/{session_id}/reopen": Row(STAFF, MARK, COURSE, send=body(reason="why"), fine=409),
+    "POST /sessions/{session_id}/cancel": Row(STAFF, MARK, COURSE, send=body(reason="why")),
+    "GET /sessions/{session_id}/records": Row(EVERYBODY, SEE, COURSE),
+    "POST /sessions/{session_id}/records/bulk": Row(
+        STAFF,
+        MARK,
+        COURSE,
+        send=body(items=[{"student_id": "{student_id}", "status": "present"}], reason_code="arrived_unseen"),
+    ),
+    "POST /sessions/{session_id}/records/import": Row(
+        STAFF, MARK, COURSE, send=body(rows=[{"external_id": "S001", "status": "present"}])
+    ),
+    "GET /records/{record_id}": Row(EVERYBODY, SEE, COURSE),
+    "PATCH /records/{record_id}": Row(
+        STAFF, MARK, COURSE, send=body(status="present", reason_code="arrived_unseen"), headers=MATCH
+    ),
+    "GET /records/{record_id}/changes": Row(EVERYBODY, SEE, COURSE),
+    "GET /excuses": Row(EVERYBODY, SEE),
+    "POST /excuses": Row(
+        STAFF,
+        MARK,
+        COURSE,
+        send=body(student_id="{student_id}", course_id="{course_id}", reason_code="illness", **DAYS),
+        fine=201,
+    ),
+    "DELETE /excuses/{excuse_id}": Row(STAFF, MARK, COURSE, fine=204),
+    # frames
+    "POST /sessions/{session_id}/frames": Row(STAFF, Scope.FRAMES_WRITE, COURSE, send=PNG),
+    "POST /recognize": Row(STAFF, Scope.FRAMES_WRITE, COURSE, send=PNG, query="?course_id={course_id}"),
+    "GET /sessions/{session_id}/sightings": Row(STAFF, SEE, COURSE),
+    "GET /review": Row(EVERYBODY, SEE),
+    "GET /review/{item_id}": Row(EVERYBODY, SEE, COURSE),
+    "GET /review/{item_id}/crop": Row(STAFF, Scope.FACES_READ, COURSE, fine=404),
+    "POST /review/{item_id}/resolve": Row(STAFF, MARK, COURSE, send=body(resolution="dismissed"), headers=MATCH),
+    "POST /review/{item_id}/undo": Row(STAFF, MARK, COURSE, headers=MATCH, fine=409),
+    # reports
+    "GET /reports/at-risk": Row(EVERYBODY, REPORTS, COURSE, query="?course_id={course_id}"),
+    "GET /reports/courses/{course_id}": Row(EVERYBODY, REPORTS, COURSE),
+    "GET /reports/courses/{course_id}.{kind}": Row(EVERYBODY, REPORTS, COURSE),
+    "GET /reports/period.{kind}": Row(EVERYBODY, REPORTS, query="?from=2026-11-01&to=2026-11-30"),
+    "GET /reports/sessions/{session_id}": Row(EVERYBODY, REPORTS, COURSE),
+    "GET /reports/students/{student_id}": Row(EVERYBODY, REPORTS, STUDENT),
+    "GET /sessions/{session_id}/sheet.{kind}": Row(EVERYBODY, REPORTS, COURSE),
+    "GET /calendar/feeds": Row(EVERYBODY, None),
+    "POST /calendar/feeds": Row(EVERYBODY, None, fine=201),
+    "DELETE /calendar/feeds/{feed_id}": Row(EVERYBODY, None, fine=404),
+    "GET /calendar/{secret}.ics": Row(ANYBODY, None, fine=404),
+    "GET /courses/{course_id}/warning-rules": Row(EVERYBODY, REPORTS, COURSE),
+    "POST /courses/{course_id}/warning-rules": Row(
+        STAFF, WRITE_COURSES, COURSE, send=body(kind="absences", threshold=4), fine=201
+    ),
+    "DELETE /warning-rules/{rule_id}": Row(STAFF, WRITE_COURSES, COURSE, fine=204),
+    "GET /courses/{course_id}/warnings": Row(EVERYBODY, REPORTS, COURSE),
+    "POST /warnings/{warning_id}/acknowledge": Row(STAFF, MARK, COURSE),
+    # models
+    "GET /model": Row(STAFF, Scope.MODEL_READ),
+    "GET /model/versions": Row(ADMIN, Scope.MODEL_READ),
+    "POST /model/activate": Row(ADMIN, Scope.MODEL_WRITE, send=body(version="v1"), fine=404),
+    "GET /model/versions/{version}/report": Row(ADMIN, Scope.MODEL_READ, fine=404),
+    "GET /model/versions/{version}/files/{name}": Row(ADMIN, Scope.MODEL_READ, fine=404),
+    "GET /training": Row(ADMIN, Scope.MODEL_READ),
+    "POST /training": Row(ADMIN, Scope.MODEL_WRITE, send=body(threshold_percentile=30), fine=422),
+    "GET /training/{training_id}": Row(ADMIN, Scope.MODEL_READ),
+    "GET /training/{training_id}/log": Row(ADMIN, Scope.MODEL_READ),
+    "POST /training/{training_id}/cancel": Row(ADMIN, Scope.MODEL_WRITE, fine=409),
+    # privacy
+    "GET /privacy/retention": Row(ADMIN, Scope.ADMIN_READ),
+    "POST /privacy/retention/run": Row(ADMIN, Scope.ADMIN_WRITE),
+    "GET /privacy/erasures": Row(ADMIN, Scope.ADMIN_READ),
+    "POST /students/{student_id}/erase": Row(ADMIN, Scope.ADMIN_WRITE, send=body(external_id="other"), fine=422),
+    "GET /students/{student_id}/export": Row(ADMIN, Scope.ADMIN_READ),
+    "GET /settings": Row(ADMIN, Scope.ADMIN_READ),
+}
+
+
+@cache
+def endpoints() -> tuple[str, ...]:
+    app = Flask(__name__)
+    urls.register(app)
+    paths = app.test_client().get("/api/openapi.json").get_json()["paths"]
+    methods = ("get", "post", "put", "patch", "delete")
+    return tuple(
+        f"{method.upper()} {path.removeprefix('/api/v1')}"
+        for path in paths
+        for method in methods
+        if method in paths[path]
+    )
+
+
+def test_the_table_names_every_endpoint() -> None:
+    assert set(endpoints()) == set(TABLE)
+
+
+@dataclass
+class World:
+    """users: ids by what they are. ids: what path parameters stand for, all of one course."""
+
+    service: Service
+    users: dict[str, int]
+    ids: dict[str, Any]
+
+    def client(self, user: str, row: Row) -> Client:
+        """The user's program; their browser where a program will not do."""
+        if row.scope is None:
+            return self.service.browser(self.users[user])
+        return self.service.program(self.users[user], row.scope)
+
+    def call(self, endpoint: str, row: Row, client: Client) -> Any:
+        method, path = endpoint.split(" ")
+        send = {name: self._filled(value) for name, value in row.send.items()}
+        return client.open(method, (path + row.query).format(**self.ids), headers=row.headers, **send)
+
+    def _filled(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: self._filled(each) for name, each in value.items()}
+        if isinstance(value, list):
+            return [self._filled(each) for each in value]
+        if isinstance(value, str) and value.startswith("{"):
+            return self.ids[value.strip("{}")]
+        return value
+
+
+@pytest.fixture
+def world(sqlite_service: Service) -> World:
+    return make_world(sqlite_service)
+
+
+def make_world(service: Service) -> World:
+    """One of everything, with an open session, in a course of ``lead`` and ``viewer``; ``foreign`` and
+    ``foreign_viewer`` have a course too."""
+    now, users = service.clock.now(), {}
+    ids: dict[str, Any] = {"kind": "csv", "secret": "x" * 43, "version": "v1", "name": "training_summary.txt"}
+    with service.db() as db:
+
+        def add(thing: Any) -> int:
+            db.add(thing)
+            db.flush()
+            return int(getattr(thing, "id", 0) or 0)
+
+        for name, role in {
+            "admin": Role.ADMIN,
+            "lead": Role.INSTRUCTOR,
+            "viewer": Role.VIEWER,
+            "foreign": Role.INSTRUCTOR,
+            "foreign_viewer": Role.VIEWER,
+            "colleague": Role.INSTRUCTOR,
+        }.items():
+            users[name] = add(UserAccount(name=name, email=f"{name}@example.org", role=role, created_at=now))
+        ids["user_id"] = users["colleague"]
+        for code, lead, viewer in (("MINE", "lead", "viewer"), ("THEIRS", "foreign", "foreign_viewer")):
+            course = add(Course(code=code, title=code, term="T", timezone="UTC", created_at=now))
+            add(CourseStaff(course_id=course, user_id=users[lead], is_lead=True, added_at=now))
+            add(CourseStaff(course_id=course, user_id=users[viewer], is_lead=False, added_at=now))
+            ids.setdefault("course_id", course)
+        mine = ids["course_id"]
+        student = ids["student_id"] = add(Student(external_id="S001", name="Ada", created_at=now))
+        consent = add(
+            Consent(
+                student_id=student,
+                policy_version="1",
+                method=ConsentMethod.PAPER,
+                given_at=now,
+                recorded_by=users["admin"],
+            )
+        )
+        ids["enrolment_id"] = add(
+            Enrolment(course_id=mine, student_id=student, starts_on=date(2026, 9, 1), created_at=now)
+        )
+        session = ids["session_id"] = add(
+            ClassSession(
+                course_id=mine,
+                starts_at=now,
+                ends_at=now + timedelta(hours=1),
+                late_after=now + timedelta(minutes=10),
+                state=SessionState.OPEN,
+                opened_at=now,
+                created_at=now,
+            )
+        )
+        ids["record_id"] = add(AttendanceRecord(session_id=session, student_id=student, updated_at=now))
+        frame = add(
+            Frame(
+                session_id=session,
+                event_uuid="k",
+                body_sha256="0" * 64,
+                captured_at=now,
+                received_at=now,
+                model_version="v1",
+            )
+        )
+        sighting = add(
+            Sighting(
+                session_id=session,
+                frame_id=frame,
+                face_index=0,
+                captured_at=now,
+                received_at=now,
+                similarity=0.5,
+                score=0.5,
+                margin=0.1,
+                decision=SightingDecision.REVIEW,
+                box=[0, 0, 9, 9],
+            )
+        )
+        ids["item_id"] = add(
+            ReviewItem(
+                session_id=session,
+                sighting_id=sighting,
+                candidates=[{"student_id": student, "similarity": 0.5}],
+                created_at=now,
+            )
+        )
+        ids["excuse_id"] = add(
+            Excuse(
+                student_id=student,
+                course_id=mine,
+                starts_on=date(2026, 12, 1),
+                ends_on=date(2026, 12, 1),
+                reason_code="illness",
+                created_by=users["lead"],
+                created_at=now,
+            )
+        )
+        ids["face_id"] = add(
+            FaceImage(
+                student_id=student,
+                consent_id=consent,
+                sha256="1" * 64,
+                path="S001/1.jpg",
+                quality={},
+                state=FaceImageState.STORED,
+                created_by=users["lead"],
+                created_at=now,
+            )
+        )
+        ids["rule_id"] = add(
+            ScheduleRule(
+                course_id=mine,
+                rrule="FREQ=WEEKLY;BYDAY=MO",
+                starts_on=date(2026, 12, 1),
+                ends_on=date(2026, 12, 31),
+                start_time=now.time(),
+                duration_s=3600,
+                created_at=now,
+            )
+        )
+        warning_rule = add(
+            WarningRule(
+                course_id=mine, kind=WarningKind.ABSENCES, threshold=3, created_by=users["lead"], created_at=now
+            )
+        )
+        assert warning_rule == ids["rule_id"], "one path parameter stands for both"
+        ids["warning_id"] = add(
+            WarningSent(rule_id=warning_rule, student_id=student, occasion=session, value=3, at=now)
+        )
+        ids["token_id"] = add(
+            ApiToken(
+                user_id=users["colleague"],
+                name="t",
+                shown="sa_",
+                secret_sha256="2" * 64,
+                scopes=[],
+                created_at=now,
+                expires_at=now + timedelta(days=1),
+            )
+        )
+        ids["feed_id"] = add(CalendarFeed(user_id=users["colleague"], secret_sha256="3" * 64, created_at=now))
+        ids["training_id"] = add(
+            TrainingJob(state=TrainingState.FAILED, started_by=users["admin"], created_at=now, finished_at=now)
+        )
+    return World(service, users, ids)
+
+
+@pytest.mark.parametrize("endpoint", sorted(TABLE))
+def test_only_those_it_is_for(endpoint: str, world: World) -> None:
+    row = TABLE[endpoint]
+    refused: Callable[[Client], tuple[int, str]] = lambda client: problem(world.call(endpoint, row, client))  # noqa: E731
+    if row.who == ANYBODY:
+        assert world.call(endpoint, row, world.service.guest()).status_code == row.fine
+        return
+    assert refused(world.service.guest()) == (401, "not_logged_in")
+    assert refused(Client(world.service.app.test_client(), {"Authorization": "Bearer sa_wrong"})) == (401, "bad_token")
+    others = [scope for scope in Scope if scope is not row.scope]
+    assert refused(world.service.program(world.users["admin"], *others)) == (403, "scope")
+    wrong = {STAFF: "viewer", ADMIN: "lead"}.get(row.who)
+    if wrong is not None:
+        assert refused(world.client(wrong, row)) == (403, "role")
+    if row.foreign is not None:
+        foreign = "foreign_viewer" if row.who == EVERYBODY else "foreign"
+        assert refused(world.client(foreign, row)) == (403, row.foreign)
+    right = {EVERYBODY: "viewer", STAFF: "lead", ADMIN: "admin"}[row.who]
+    if not endpoint.startswith("GET"):
+        forgetful = world.service.browser(world.users[right])
+        del forgetful.headers["X-CSRF-Token"]
+        assert refused(forgetful) == (403, "csrf")
+    with world.service.db() as db:
+        assert db.query(AuditEvent).count() == 0, "something was done for somebody who was refused"
+    answer = world.call(endpoint, row, world.client(right, row))
+    assert answer.status_code == row.fine, answer.get_data(as_text=True)[:500]
+    # a disabled account is nobody at once
+    client = world.client(right, row)
+    with world.service.db() as db:
+        db.get_one(UserAccount, world.users[right]).disabled_at = world.service.clock.now()
+    assert refused(client)[0] == 401
