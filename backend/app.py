@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import secrets
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -22,8 +21,9 @@ from attendance import settling, training_jobs
 from attendance.clock import Clock, SystemClock
 from attendance.database import Database
 from attendance.policy import Policy
-from config import PREFIX, Settings, recognition_environment, variable
-from errors import ConfigurationError
+from config import PREFIX, Settings, recognition_environment, shown, variable
+from data_folder import open_database, secret_key
+from operations import frame_intake, review_crops
 from operations.housekeeping import Chore, Housekeeping
 from operations.inference import InferenceGate
 from operations.live import LiveConfig, LiveRecognizer
@@ -34,12 +34,10 @@ from operations.trainings import FOLDER as TRAININGS_FOLDER
 from operations.trainings import Trainings, TrainingSetup
 from operations.watching import Watch
 from recognizer.detector import DetectorConfig
-from recognizer.durable_files import write_atomically
 from recognizer.images import ImageLimits
 from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
+from serving import main
 
-DATABASE_FILE = "smartattendance.sqlite3"
-SECRET_FILE = "secret.key"
 TRAINING_COMMAND = Path(__file__).with_name("train_production_model.py")
 
 # Nothing but our own server's files may run or be shown on a page (Content Security Policy level 3).
@@ -57,10 +55,7 @@ def create_app(
     ConfigurationError, WeightsError.
     """
     settings = settings or Settings.from_env()
-    _make_private(settings.data_dir)
-    database = Database(settings.database_url or f"sqlite:///{settings.data_dir / DATABASE_FILE}")
-    if not database.is_current():
-        database.upgrade()
+    database = open_database(settings)
     recognizer = recognizer or _recognizer(settings)
     metrics = _metrics(database, recognizer)
     services = Services(
@@ -78,7 +73,7 @@ def create_app(
     atexit.register(recognizer.close)
     app = Flask(__name__, static_folder=None)
     app.config.update(
-        SECRET_KEY=settings.secret_key or _secret_key(settings.data_dir),
+        SECRET_KEY=settings.secret_key or secret_key(settings.data_dir),
         MAX_CONTENT_LENGTH=settings.max_image_bytes,
         RATELIMIT_STORAGE_URI=settings.rate_limit_storage,
     )
@@ -112,12 +107,15 @@ def create_app(
 
 
 def _chores(services: Services) -> list[Chore]:
+    crops = review_crops.folder_of(services.options.data_dir)
     return [
         Chore("settling sessions", 5, lambda now: settling.tend(services.database, services.policy, now)),
         # after what settles sessions, so that a run of all of them warns of those just settled
         Chore("warnings", 60, Watch(services.database).run),
         Chore("model in use", 5, services.models.note),
         Chore("trainings", 2, services.trainings.reconcile),
+        Chore("empty frames", 300, lambda now: frame_intake.forget_empty(services.database, now)),
+        Chore("review crops", 60, lambda now: review_crops.delete_due(services.database, crops, now)),
     ]
 
 
@@ -134,6 +132,7 @@ def _options(settings: Settings) -> ApiOptions:
         metrics_token=settings.metrics_token,
         max_image_bytes=settings.max_image_bytes,
         max_image_pixels=settings.max_image_pixels,
+        settings=shown(settings),
     )
 
 
@@ -221,41 +220,6 @@ def _metrics(database: Database, recognizer: Recognizer) -> Metrics:
     return metrics
 
 
-def _make_private(folder: Path) -> None:
-    """Make ``folder``; what is in it is about people, and for the server's user only."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.name != "nt":
-            folder.chmod(0o700)
-    except OSError as error:
-        raise ConfigurationError(
-            f"the data folder {folder} cannot be used: {error.strerror or error}. Correct its permissions, or name "
-            "another one by SMARTATTENDANCE_DATA_DIR"
-        ) from error
-
-
-def _secret_key(data_dir: Path) -> str:
-    """The key of the cookies: made once; several processes that start at once agree on it."""
-    path = data_dir / SECRET_FILE
-    try:
-        if not path.exists():
-            temporary = path.with_name(f".{SECRET_FILE}.{secrets.token_hex(4)}")
-            write_atomically(temporary, secrets.token_hex(32).encode())
-            temporary.chmod(0o600)
-            try:
-                os.link(temporary, path)  # fails when another process was first
-            except FileExistsError:
-                pass
-            finally:
-                temporary.unlink()
-        key = path.read_text(encoding="ascii").strip()
-    except OSError as error:
-        raise ConfigurationError(f"the key {path} cannot be read or made: {error.strerror or error}") from error
-    if len(key) < 32:
-        raise ConfigurationError(f"{path} is damaged; delete it, and everybody logs in again")
-    return key
-
-
 def _protect(response: Response) -> Response:
     headers = response.headers
     headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
@@ -264,3 +228,7 @@ def _protect(response: Response) -> Response:
     headers.setdefault("Permissions-Policy", "camera=(self), microphone=(), geolocation=()")
     headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+if __name__ == "__main__":
+    sys.exit(main(create_app))

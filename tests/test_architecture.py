@@ -36,8 +36,16 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # what joins the domain with recognition and training, and knows no web
     "operations": frozenset({"attendance", "recognizer", "training", "errors"}),
     "api": frozenset({"operations", "attendance", "recognizer", "errors"}),
+    # the data folder and the command line of the server, which takes its application as an argument
+    "data_folder": frozenset({"attendance", "recognizer", "config", "errors"}),
+    "serving": frozenset({"data_folder", "operations", "attendance", "config", "errors"}),
+    # gunicorn's own settings
+    "gunicorn": frozenset(),
     "app": frozenset(
-        {"api", "operations", "attendance", "training", "recognizer", "config", "setting_kinds", "errors"}
+        {
+            *("api", "operations", "attendance", "training", "recognizer"),
+            *("serving", "data_folder", "config", "setting_kinds", "errors"),
+        }
     ),
     **{command: frozenset({"training", "recognizer", "config", "errors"}) for command in COMMANDS},
 }
@@ -179,6 +187,8 @@ def test_every_module_keeps_the_import_rules() -> None:
         ("api.people", "from sqlalchemy import select", "sqlalchemy may only be imported in attendance"),
         ("train_production_model", "import app", "train_production_model must not import app"),
         ("test_production_model", "from attendance import marks", "test_production_model must not import attendance"),
+        ("serving", "import app", "serving must not import app"),
+        ("data_folder", "import serving", "data_folder must not import serving"),
         ("app", "import train_production_model", "app must not import train_production_model"),
         ("helpers", "", "no rule says what it may import"),
     ],

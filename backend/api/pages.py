@@ -2,11 +2,59 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import flask_swagger_ui
 from flask import Blueprint, Response, current_app, render_template_string, send_from_directory
+from flask.blueprints import BlueprintSetupState
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import PathConverter
 
+from api.context import options, services
+from api.problems import problem
+from attendance.database import is_ready
+
+# The page for the classroom: static files, of which index.html is the one that is opened.
+FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
+# By what a file's name ends. Said here, because Windows lets any program change what it believes.
+_KINDS = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".ico": "image/x-icon",
+    ".jpg": "image/jpeg",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".mjs": "text/javascript",
+    ".mp3": "audio/mpeg",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",
+    ".wav": "audio/wav",
+    ".webmanifest": "application/manifest+json",
+    ".webp": "image/webp",
+    ".woff2": "font/woff2",
+}
+# Below this the database, a training or a log may fail in the middle of what it does.
+_LEAST_FREE_BYTES = 100_000_000
+_RETRY_SECONDS = 10
+
+_NO_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>SmartAttendance</title>
+</head>
+<body>
+<h1>SmartAttendance</h1>
+<p>The server is running; it was installed without the page for the classroom.</p>
+<p><a href="/api/docs/">The documentation of its API</a></p>
+</body>
+</html>
+"""
 _SWAGGER_UI = Path(flask_swagger_ui.__file__).with_name("dist")
 
 _DOCS = """<!doctype html>
@@ -44,6 +92,29 @@ _DOCS_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 's
 blueprint = Blueprint("pages", __name__)
 
 
+class _PagePath(PathConverter):
+    """Any path but those of the API, where nothing is a file."""
+
+    regex = "(?!api(?:/|$))[^/].*?"
+
+
+@blueprint.record
+def _register_converter(state: BlueprintSetupState) -> None:
+    state.app.url_map.converters["page"] = _PagePath
+
+
+@blueprint.get("/")
+def start() -> Response:
+    if (FRONTEND / "index.html").is_file():
+        return _file("index.html")
+    return Response(_NO_PAGE, mimetype="text/html")
+
+
+@blueprint.get("/<page:name>")
+def file(name: str) -> Response:
+    return _file(name)
+
+
 @blueprint.get("/api/docs/")
 def documentation() -> Response:
     response = Response(render_template_string(_DOCS), mimetype="text/html")
@@ -64,3 +135,43 @@ def documentation_file(name: str) -> Response:
 @blueprint.get("/healthz")
 def alive() -> Response:
     return current_app.response_class('{"status": "ok"}\n', mimetype="application/json")
+
+
+@blueprint.get("/readyz")
+def ready() -> Response:
+    """Whether this process can take attendance. It answers at all only when networks and model have been loaded."""
+    missing = dict(_missing())
+    if not missing:
+        return current_app.response_class('{"status": "ready"}\n', mimetype="application/json")
+    return problem(
+        503,
+        "not_ready",
+        "; ".join(missing.values()),
+        errors=[{"field": name, "message": message} for name, message in missing.items()],
+        headers={"Retry-After": str(_RETRY_SECONDS)},
+    )
+
+
+def _missing() -> Iterator[tuple[str, str]]:
+    """What is not ready, and why; nothing that only the server's people should know."""
+    found = services()
+    if not is_ready(found.database):
+        yield "database", "the database does not answer or is not up to date"
+    if found.recognizer.model_status().current is None:
+        yield "model", "no model is loaded; train one"
+    try:
+        free = shutil.disk_usage(options().data_dir).free
+    except OSError:
+        free = 0
+    if free < _LEAST_FREE_BYTES:
+        yield "disk", f"the disk of the data folder has less than {_LEAST_FREE_BYTES // 1_000_000} MB free"
+
+
+def _file(name: str) -> Response:
+    """A file of the page, which the browser keeps and asks about each time. Raises NotFound."""
+    parts = name.split("/")
+    kind = _KINDS.get(Path(name).suffix.lower())
+    # names with a dot in front are tools' files; other kinds are none of the page's
+    if kind is None or any(part.startswith(".") for part in parts):
+        raise NotFound
+    return send_from_directory(FRONTEND, name, mimetype=kind)

@@ -17,8 +17,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from errors import ConfigurationError
@@ -26,6 +27,8 @@ from errors import ConfigurationError
 MIGRATIONS = Path(__file__).with_name("migrations")
 # How long a writer waits for another one. Marks are written in milliseconds; an import of 10,000 rows in seconds.
 _SQLITE_WAIT_SECONDS = 30
+# How long to wait for a PostgreSQL server that does not answer: without a limit, minutes.
+_CONNECT_SECONDS = 10
 _WRITE = {"sqlite_begin": "IMMEDIATE"}
 
 
@@ -55,6 +58,20 @@ class Database:
         """A transaction for writing: committed at the end, rolled back when anything is raised."""
         with self.session() as db, write_transaction(db):
             yield db
+
+    def prepare(self) -> None:
+        """Bring the tables up to date. Raises ConfigurationError when the database cannot be used."""
+        try:
+            if not self.is_current():
+                self.upgrade()
+        except CommandError as error:  # a revision that this version does not know
+            raise ConfigurationError(
+                "the database was made by a newer version of SmartAttendance; start that one"
+            ) from error
+        except SQLAlchemyError as error:
+            raise ConfigurationError(
+                f"the database cannot be used: {_reason(error)}. Correct that, or name another one by DATABASE_URL"
+            ) from error
 
     def upgrade(self, revision: str = "head") -> None:
         """Bring the tables to ``revision`` (default: the newest). Several processes may ask at once."""
@@ -126,7 +143,10 @@ def _engine(url: str) -> Engine:
         return engine
     if parsed.get_backend_name() == "postgresql":
         return create_engine(
-            parsed.set(drivername="postgresql+psycopg"), pool_size=16, pool_pre_ping=True, connect_args={}
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_size=16,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": _CONNECT_SECONDS},
         )
     raise ConfigurationError(
         f"DATABASE_URL names a {parsed.get_backend_name()} database; SQLite and PostgreSQL are supported"
@@ -162,6 +182,20 @@ def _alembic_config() -> Config:
     config.set_main_option("script_location", os.fspath(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """What the driver said, on one line. It names the server and the account, never the password."""
+    said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    return " ".join(said.split()).rstrip(".") or type(error).__name__
+
+
+def is_ready(database: Database) -> bool:
+    """Whether the database answers and has the tables this version works with."""
+    try:
+        return database.is_current()
+    except SQLAlchemyError:
+        return False
 
 
 def is_reachable(database: Database) -> bool:

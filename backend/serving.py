@@ -1,0 +1,252 @@
+"""The command line of ``app.py``: serving one machine, and what is done about a server from its console."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import NoReturn
+from wsgiref.types import WSGIApplication
+
+from waitress.server import create_server
+
+from attendance import accounts, links
+from attendance.actor import system_actor
+from attendance.clock import SystemClock
+from config import Settings
+from data_folder import make_private, open_database
+from errors import ConfigurationError, ConflictError, SmartAttendanceError
+
+FINE, UNUSABLE, INTERRUPTED = 0, 2, 130
+LOG_FILE = "server.log"
+_LOG_BYTES, _LOG_FILES = 5_000_000, 5
+# Besides those that wait with a frame: for everybody else's pages.
+_THREADS = 8
+# What a browser opens at once, for a staff of a hundred.
+_CONNECTIONS = 600
+
+EPILOG = f"""
+exit status: {FINE} done; {UNUSABLE} wrong usage, or something that keeps the server from starting; {INTERRUPTED}
+interrupted while it was starting.
+"""
+
+CreateApp = Callable[[Settings], WSGIApplication]
+
+_logger = logging.getLogger(__name__)
+
+
+def main(create_app: CreateApp, argv: Sequence[str] | None = None) -> int:
+    """Run the command with ``argv`` (default: the process's) and return its exit status. create_app: makes the
+    application to serve."""
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as request:  # argparse has said why
+        return int(request.code or 0)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a console without a name's letters must not stop the server
+    try:
+        settings = Settings.from_env()
+        if arguments.command == "setup-link":
+            return _setup_link(settings)
+        if arguments.command == "reset-link":
+            return _reset_link(settings, arguments.email)
+        return _serve(settings, create_app)
+    except SmartAttendanceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return UNUSABLE
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="app.py",
+        description="Serve SmartAttendance. The settings are environment variables; see the README.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    commands.add_parser("serve", help="serve until Ctrl-C; what is done when no command is given")
+    commands.add_parser("setup-link", help="print a new link for making the first admin")
+    reset = commands.add_parser("reset-link", help="print a link with which a user chooses another password")
+    reset.add_argument("email", help="the e-mail address of the account")
+    return parser
+
+
+def _serve(settings: Settings, create_app: CreateApp) -> int:
+    make_private(settings.data_dir)
+    _log_to(settings.data_dir / LOG_FILE)
+    signal.signal(signal.SIGTERM, _stop)
+    # before the networks are loaded, which takes a while: somebody waits for the error
+    sockets = _bound(settings.host, settings.port)
+    try:
+        print("Loading ...", flush=True)
+        application = create_app(settings)
+        try:
+            server = create_server(
+                application,
+                sockets=sockets,
+                threads=settings.inference_workers + settings.inference_queue + _THREADS,
+                connection_limit=_CONNECTIONS,
+                asyncore_use_poll=True,
+                # a larger one is cut off unread; up to this the API refuses it and says why
+                max_request_body_size=max(4 * settings.max_image_bytes, 64_000_000),
+                # the API reads them itself, and only those of proxies that are named
+                clear_untrusted_proxy_headers=settings.trusted_proxies == 0,
+                ident=None,
+            )
+        except OSError as error:
+            raise _unusable(settings.host, settings.port, error) from error
+        print(f"SmartAttendance is at {_address(settings)} - Ctrl-C ends it.", flush=True)
+        _invite_first_admin(settings)
+        _logger.info("started at %s", _address(settings))
+        server.run()  # until Ctrl-C or SIGTERM, after which it returns
+        print("Ending ...", flush=True)
+        _logger.info("ended")
+    except SmartAttendanceError as error:
+        _logger.error("%s", error)
+        raise
+    finally:
+        for bound in sockets:
+            bound.close()
+    return FINE
+
+
+def _setup_link(settings: Settings) -> int:
+    database = open_database(settings)
+    try:
+        with database.writing() as db:
+            link = links.make_setup_link(db, system_actor(), SystemClock().now())
+    except ConflictError as error:
+        raise ConfigurationError(
+            "there is an admin already; for another password, run: python app.py reset-link EMAIL"
+        ) from error
+    finally:
+        database.close()
+    _hand_on(settings, link, "The link for making the first admin")
+    return FINE
+
+
+def _reset_link(settings: Settings, email: str) -> int:
+    database = open_database(settings)
+    try:
+        with database.writing() as db:
+            user = accounts.user_by_email(db, email)
+            if user is None:
+                raise ConfigurationError("no account has this e-mail address")
+            link = links.make_password_link(db, system_actor(), user.id, SystemClock().now())
+    finally:
+        database.close()
+    _hand_on(settings, link, "The link for choosing another password")
+    return FINE
+
+
+def _invite_first_admin(settings: Settings) -> None:
+    """Print the setup link while it is needed; to the console only, where whoever runs the server is."""
+    database = open_database(settings)
+    try:
+        with database.writing() as db:
+            if accounts.has_admin(db):
+                return
+            link = links.make_setup_link(db, system_actor(), SystemClock().now())
+    finally:
+        database.close()
+    _hand_on(settings, link, "There is no admin yet. The link for making the first one")
+
+
+def _hand_on(settings: Settings, link: links.NewLink, what: str) -> None:
+    print(f"{what} (good once, until {link.expires_at:%Y-%m-%d %H:%M} UTC):", flush=True)
+    print(f"  {_address(settings)}/#/redeem/{link.secret}", flush=True)
+
+
+def _address(settings: Settings) -> str:
+    """Where people of this machine open the server."""
+    if settings.public_url:
+        return settings.public_url.rstrip("/")
+    host = settings.host
+    if host in ("0.0.0.0", "::", ""):
+        host = "localhost"  # a browser lets a page use the camera there without HTTPS
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+def _log_to(path: Path) -> None:
+    """Log to the console, and to a file that never grows without end."""
+    console = logging.StreamHandler()
+    console.addFilter(lambda record: record.name != __name__)  # what is printed here as well
+    handlers: list[logging.Handler] = [console]
+    try:
+        handlers.append(
+            RotatingFileHandler(
+                path, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, encoding="utf-8", errors="backslashreplace"
+            )
+        )
+    except OSError as error:
+        raise ConfigurationError(f"the log {path} cannot be written: {error.strerror or error}") from error
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=handlers, force=True
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _bound(host: str, port: int) -> list[socket.socket]:
+    """Sockets bound to every address that ``host`` means, not yet listening. Raises ConfigurationError."""
+    found: list[socket.socket] = []
+    refused: OSError | None = None
+    try:
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, address in dict.fromkeys(addresses):
+            try:
+                found.append(_bind(family, kind, protocol, address))
+            except OSError as error:
+                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    raise
+                refused = error  # localhost means IPv6 too, which a machine may not have
+        if not found and refused is not None:
+            raise refused
+    except (OSError, UnicodeError) as error:
+        for bound in found:
+            bound.close()
+        raise _unusable(host, port, error) from error
+    return found
+
+
+def _bind(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:
+    made = socket.socket(family, kind, protocol)
+    try:
+        if sys.platform == "win32":
+            # there, the other option would let two servers share the port
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind(address)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _unusable(host: str, port: int, error: Exception) -> ConfigurationError:
+    number = getattr(error, "errno", None)
+    if number == errno.EADDRINUSE:
+        return ConfigurationError(
+            f"port {port} of {host} is taken: is the server running already? If not, name another port by "
+            "SMARTATTENDANCE_PORT"
+        )
+    if number == errno.EACCES:
+        return ConfigurationError(f"port {port} may not be used by this account; name another by SMARTATTENDANCE_PORT")
+    return ConfigurationError(f"{host} is not an address of this machine; correct SMARTATTENDANCE_HOST")
+
+
+def _stop(*_: object) -> NoReturn:
+    """On SIGTERM, end as by Ctrl-C."""
+    raise KeyboardInterrupt
