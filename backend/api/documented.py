@@ -81,7 +81,7 @@ def _document_refusals(doc: dict[str, Any], info: Mapping[str, Any], *, method: 
         doc["security"] = []
         statuses |= {403}
     statuses |= {404, 422}
-    if "requestBody" in doc:
+    if "requestBody" in doc or "requestBody" in info.get("manual_doc", {}):
         statuses |= set(_BODY)
     if method != "get":
         statuses |= set(_CHANGE)

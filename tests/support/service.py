@@ -238,6 +238,7 @@ def make_settings(folder: Path, database_url: str, **changes: Any) -> Settings:
         "secret_key": "k" * 40,
         "allow_download": False,
         "embedder": "dlib",
+        "frames_per_second": 1000,
     }
     return Settings(**{**values, **changes})
 

@@ -1,0 +1,73 @@
+"""A picture in a request's body: as it is, or as the one part of a form."""
+
+from __future__ import annotations
+
+import io
+from typing import IO, Any
+
+from flask import request
+from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.formparser import FormDataParser
+
+from errors import InvalidRequestError
+
+TYPES = ("image/jpeg", "image/png", "image/webp")
+_FORM = "multipart/form-data"
+# More than one part is refused anyhow; more than these, or more bytes of text, are not even looked at.
+_MOST_PARTS = 8
+_MOST_TEXT = 500_000  # the parser's own pieces of a file must fit as well
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+
+def body_doc(part: str) -> dict[str, Any]:
+    """The request's body for the documentation."""
+    form = {"type": "object", "required": [part], "properties": {part: {"type": "string", "format": "binary"}}}
+    return {"required": True, "content": {**dict.fromkeys(TYPES, _BINARY), _FORM: {"schema": form}}}
+
+
+def picture(part: str) -> bytes:
+    """The encoded picture that was sent, of no more bytes than the server takes. part: its name in a form.
+
+    Raises UnsupportedMediaType, RequestEntityTooLarge, InvalidRequestError.
+    """
+    if request.mimetype in TYPES:
+        return _body()
+    if request.mimetype == _FORM:
+        return _part(part)
+    raise UnsupportedMediaType(f"send a picture as {', '.join(TYPES)}, or as the part {part} of {_FORM}")
+
+
+def _body() -> bytes:
+    data = request.get_data(cache=False)
+    # of a body that does not say how long it is (chunked), the framework reads as far as allowed and leaves the rest
+    if len(data) == request.max_content_length and request.content_length != len(data):
+        raise RequestEntityTooLarge
+    return data
+
+
+def _part(name: str) -> bytes:
+    # not request.files: that writes larger parts to the disk, and frames are never stored
+    parser = FormDataParser(_in_memory, max_form_memory_size=_MOST_TEXT, silent=False, max_form_parts=_MOST_PARTS)
+    try:
+        _, form, files = parser.parse(
+            request.stream, request.mimetype, request.content_length, dict(request.mimetype_params)
+        )
+    except ValueError as error:
+        raise _refused(name, "the form cannot be read; is its boundary right and was all of it sent?") from error
+    found = files.getlist(name)
+    if len(found) != 1 or len(files) + len(form) != 1:
+        raise _refused(name, f"the form must have exactly one part: the file {name}")
+    sent: FileStorage = found[0]
+    if sent.mimetype not in (*TYPES, "application/octet-stream", ""):
+        raise UnsupportedMediaType(f"the part {name} is {sent.mimetype}; send {', '.join(TYPES)}")
+    return sent.stream.read()
+
+
+def _refused(name: str, message: str) -> InvalidRequestError:
+    return InvalidRequestError(message, code="form", errors=[{"field": name, "message": message}])
+
+
+def _in_memory(*_: Any, **__: Any) -> IO[bytes]:
+    return io.BytesIO()
