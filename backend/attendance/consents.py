@@ -47,13 +47,10 @@ def active_consent(db: Session, student_id: int) -> Consent | None:
 
 
 def require_consent(db: Session, student_id: int) -> Consent:
-    """The student's active consent, which nobody withdraws until this transaction ends. Raises ConflictError."""
-    lock_student(db, student_id)
-    consent = active_consent(db, student_id)
-    if consent is None:
-        raise ConflictError(
-            "this student has not consented to be recognised by face; record the consent first", code="no_consent"
-        )
+    """The student's active consent, which nobody withdraws until this transaction ends, for something to be filed under
+    it. Raises ConflictError."""
+    consent = _locked_consent(db, student_id)
+    _check_not_erasing(db, student_id)
     return consent
 
 
@@ -86,12 +83,7 @@ def give(
             "this student has consented already; withdraw that consent first if another one takes its place",
             code="consent_active",
         )
-    # an erasure goes by the student's folder: it would take the new images with the old ones
-    erasing = select(Erasure.id).where(Erasure.student_id == student_id, Erasure.completed_at.is_(None))
-    if db.scalar(erasing.limit(1)) is not None:
-        raise ConflictError(
-            "what was made of this student's face before is still being erased; try again in a minute", code="erasing"
-        )
+    _check_not_erasing(db, student_id)
     consent = Consent(
         student_id=student_id,
         policy_version=policy_version,
@@ -112,7 +104,7 @@ def withdraw(db: Session, actor: Actor, student_id: int, now: datetime) -> Erasu
     """End the student's consent, and order that everything made of the face is erased; from the moment this is
     committed nobody is told who it is. The attendance stays. Raises ConflictError when there is no consent."""
     require_student(db, actor, student_id, change=True)
-    consent = require_consent(db, student_id)
+    consent = _locked_consent(db, student_id)
     end_consent(consent, actor, now)
     erasure = order_erasure(db, actor, student_id, ErasureKind.FACE, now)
     audit.record(
@@ -155,3 +147,22 @@ def order_erasure(db: Session, actor: Actor, student_id: int, kind: ErasureKind,
     db.add(erasure)
     db.flush()
     return erasure
+
+
+def _locked_consent(db: Session, student_id: int) -> Consent:
+    lock_student(db, student_id)
+    consent = active_consent(db, student_id)
+    if consent is None:
+        raise ConflictError(
+            "this student has not consented to be recognised by face; record the consent first", code="no_consent"
+        )
+    return consent
+
+
+def _check_not_erasing(db: Session, student_id: int) -> None:
+    # an erasure goes by the student's folder: it would take new images with the old ones
+    erasing = select(Erasure.id).where(Erasure.student_id == student_id, Erasure.completed_at.is_(None))
+    if db.scalar(erasing.limit(1)) is not None:
+        raise ConflictError(
+            "what was made of this student's face before is still being erased; try again in a minute", code="erasing"
+        )

@@ -22,6 +22,7 @@ from attendance.models import (
     CourseStaff,
     Enrolment,
     Erasure,
+    ErasureKind,
     FaceImage,
     FaceImageState,
     Student,
@@ -166,6 +167,7 @@ def create_student(db: Session, actor: Actor, values: Mapping[str, Any], now: da
     """A new student. values: external_id, name, email. An instructor enrols the student in the same transaction, see
     ``enrolments.create_enrolled``. Raises InvalidRequestError, ConflictError when the id is taken."""
     check_values(values)
+    _check_not_erasing(db, values["external_id"])
     student = Student(**values, status=StudentStatus.ACTIVE, created_at=now, version=1)
     db.add(student)
     _flush(db, student.external_id)
@@ -177,7 +179,7 @@ def update_student(
     db: Session, actor: Actor, student_id: int, values: Mapping[str, Any], expected: int | None, now: datetime
 ) -> Person:
     """Change a student's name or email (an admin, or a lead of one of the student's courses), status or external_id
-    (an admin; the latter only while nothing is filed under it)."""
+    (an admin; the latter only while nothing is filed under it, and models forget the old one)."""
     require_student(db, actor, student_id, change=True)
     _check_may_change(db, actor, student_id, values)
     student = lock_student(db, student_id)
@@ -187,6 +189,8 @@ def update_student(
     check_values(values)
     if values.get("external_id", student.external_id) != student.external_id:
         _check_nothing_filed(db, student_id)
+        _check_not_erasing(db, values["external_id"])
+        _retire_id(db, actor, student, now)
     for name, value in values.items():
         setattr(student, name, value)
     student.version += 1
@@ -199,6 +203,12 @@ def lock_student(db: Session, student_id: int) -> Student:
     """The student's row, held until the transaction ends: as whoever changes it, or gives, uses or withdraws a consent
     must do before looking at it. What only refers to the student need not wait."""
     return db.get_one(Student, student_id, with_for_update={"key_share": True}, populate_existing=True)
+
+
+def being_erased(db: Session) -> frozenset[str]:
+    """Keys of the ids under which something is still to be erased: a new student of this id would lose it too."""
+    query = select(Erasure.external_id).where(Erasure.completed_at.is_(None))
+    return frozenset(external_ids.key_of(found) for found in db.scalars(query) if found is not None)
 
 
 def id_taken(external_id: str) -> ConflictError:
@@ -231,6 +241,32 @@ def _check_nothing_filed(db: Session, student_id: int) -> None:
     erasing = select(Erasure.id).where(Erasure.student_id == student_id, Erasure.completed_at.is_(None))
     if db.scalar(erasing.limit(1)) is not None:
         raise ConflictError("what was filed under this id is still being erased; try again in a minute", code="erasing")
+
+
+def _check_not_erasing(db: Session, external_id: str) -> None:
+    if external_ids.key_of(external_id) in being_erased(db):
+        raise ConflictError(
+            "what was filed under this id before is still being erased; try again in a minute",
+            code="erasing",
+            errors=[{"field": "external_id", "message": "is still being erased"}],
+        )
+
+
+def _retire_id(db: Session, actor: Actor, student: Student, now: datetime) -> None:
+    """Have what models know under the old id erased: whoever is given it next must not be taken for this student."""
+    if db.scalar(select(Consent.id).where(Consent.student_id == student.id).limit(1)) is None:
+        return
+    db.add(
+        Erasure(
+            student_id=student.id,
+            kind=ErasureKind.FACE,
+            external_id=student.external_id,
+            shas=[],
+            steps={},
+            requested_by=actor.user_id,
+            requested_at=now,
+        )
+    )
 
 
 def _enrolled(condition: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from attendance import people
 from attendance.actor import Actor
 from attendance.days import local_day
 from attendance.models import Course, Enrolment, Student, StudentStatus
@@ -97,6 +98,7 @@ class Plan:
         rows = list(read_rows(table, report.mapping, report.errors))
         self.known = dict(_students(db, {row.key for row in rows}))
         self.periods = _periods_of(db, course.id)
+        self._erasing = people.being_erased(db)
         self.new: dict[str, RosterRow] = {}
         self.left: list[Period] = []
         first: dict[str, RosterRow] = {}
@@ -122,6 +124,10 @@ class Plan:
             self._wrong(row, Column.EXTERNAL_ID, f"is in row {earlier.number} already, with something else beside it")
         elif known is None and row.name is None:
             self._wrong(row, Column.NAME, "is empty, and there is no student with this id yet")
+        elif known is None and row.key in self._erasing:
+            self._wrong(
+                row, Column.EXTERNAL_ID, "was another student's, who is still being erased; try again in a minute"
+            )
         else:
             changed = self._student(row, known) if earlier is None else False
             changed |= self._enrolment(row)

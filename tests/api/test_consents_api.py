@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from attendance import consents, rosters
 from attendance.actor import system_actor
-from attendance.models import AuditEvent, ClassSession, Consent, Erasure, FaceImage, FaceImageState, Role
+from attendance.models import AuditEvent, ClassSession, Consent, Erasure, ErasureKind, FaceImage, FaceImageState, Role
 from errors import ConflictError
 from support.service import Service, problem
 
@@ -106,8 +108,14 @@ def test_nobody_consents_again_before_the_erasure_is_done(service: Service) -> N
         consents.withdraw(db, system_actor(), student, service.clock.now())
     client, path = service.admin(), f"/students/{student}/consents"
     assert problem(client.post(path, json={"method": "paper"})) == (409, "erasing")
+    other = service.student("s2")
     with service.db() as db:
-        db.query(Erasure).one().completed_at = service.clock.now()
+        assert consents.require_consent(db, other).student_id == other
+        db.add(Erasure(student_id=other, kind=ErasureKind.FACE, requested_at=service.clock.now()))
+        with pytest.raises(ConflictError, match="still being erased"):
+            consents.require_consent(db, other)
+    with service.db() as db:
+        db.query(Erasure).filter_by(student_id=student).one().completed_at = service.clock.now()
     assert client.post(path, json={"method": "paper"}).status_code == 201
     assert [consent["withdrawn_at"] is None for consent in client.get(path).json] == [True, False]
 

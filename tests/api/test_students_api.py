@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from attendance.models import AuditEvent, Enrolment, FaceImage, FaceImageState, Role, Student, StudentStatus
+from attendance.models import AuditEvent, Enrolment, Erasure, FaceImage, FaceImageState, Role, Student, StudentStatus
 from support.service import Service, problem
 
 
@@ -168,3 +168,24 @@ def test_an_erased_student_is_not_changed(service: Service) -> None:
     answer = client.patch(f"/students/{student}", json={"name": "Back"}, headers={"If-Match": "*"})
     assert problem(answer) == (409, "erased")
     assert problem(client.post(f"/students/{student}/consents", json={"method": "paper"})) == (409, "erased")
+
+
+def test_an_id_is_free_again_when_everything_under_it_is_erased(service: Service) -> None:
+    lead = service.user()
+    course, client, admin = service.course(leads=(lead,)), service.program(lead), service.admin()
+    student = service.student("s1")
+    changed = admin.patch(f"/students/{student}", json={"external_id": "s2"}, headers={"If-Match": "*"})
+    assert changed.status_code == 200
+    with service.db() as db:  # models may still know the first student by it
+        erasure = db.query(Erasure).one()
+        assert (erasure.student_id, erasure.external_id, erasure.completed_at) == (student, "s1", None)
+    new = {"external_id": "S1", "name": "Another", "course_id": course}
+    assert problem(client.post("/students", json=new)) == (409, "erasing")
+    path = f"/courses/{course}/roster/import"
+    roster = {"data": b"id,name\nS1,Another\n", "headers": {"Content-Type": "text/csv"}}
+    said = client.post(path, **roster)
+    assert [(error["row"], error["field"]) for error in said.json["errors"]] == [(2, "external_id")]
+    with service.db() as db:
+        db.query(Erasure).one().completed_at = service.clock.now()
+    assert client.post(path, **roster).json["errors"] == []
+    assert client.post("/students", json=new).status_code == 201
