@@ -47,7 +47,23 @@ def _body() -> bytes:
     return data
 
 
+def many_doc(part: str) -> dict[str, Any]:
+    """``body_doc`` where a form may have several pictures."""
+    several = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1, "maxItems": _MOST_PARTS}
+    form = {"type": "object", "required": [part], "properties": {part: several}}
+    return {"required": True, "content": {**dict.fromkeys(TYPES, _BINARY), _FORM: {"schema": form}}}
+
+
+def pictures(part: str) -> list[bytes]:
+    """As ``picture``, but a form may have several parts of the name ``part``."""
+    return _parts(part, _MOST_PARTS) if request.mimetype == _FORM else [picture(part)]
+
+
 def _part(name: str) -> bytes:
+    return _parts(name, 1)[0]
+
+
+def _parts(name: str, most: int) -> list[bytes]:
     # not request.files: that writes larger parts to the disk, and frames are never stored
     parser = FormDataParser(_in_memory, max_form_memory_size=_MOST_TEXT, silent=False, max_form_parts=_MOST_PARTS)
     try:
@@ -57,9 +73,13 @@ def _part(name: str) -> bytes:
     except ValueError as error:
         raise _refused(name, "the form cannot be read; is its boundary right and was all of it sent?") from error
     found = files.getlist(name)
-    if len(found) != 1 or len(files) + len(form) != 1:
-        raise _refused(name, f"the form must have exactly one part: the file {name}")
-    sent: FileStorage = found[0]
+    if not 1 <= len(found) <= most or len(files) > 1 or len(form):
+        parts = "exactly one part: the file" if most == 1 else f"1 to {most} parts, all of them files called"
+        raise _refused(name, f"the form must have {parts} {name}")
+    return [_content(name, sent) for sent in found]
+
+
+def _content(name: str, sent: FileStorage) -> bytes:
     if sent.mimetype not in (*TYPES, "application/octet-stream", ""):
         raise UnsupportedMediaType(f"the part {name} is {sent.mimetype}; send {', '.join(TYPES)}")
     return sent.stream.read()

@@ -1,0 +1,171 @@
+"""Erasures: what was ordered, how far it is, and a student's name taken out of what the database keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from attendance import audit, consents, external_ids, own_data, people
+from attendance.access import require_student
+from attendance.actor import Actor, system_actor
+from attendance.models import (
+    Consent,
+    Erasure,
+    ErasureKind,
+    Excuse,
+    ReviewItem,
+    StudentStatus,
+    TrainingJob,
+)
+from attendance.paging import Page, page_of
+from errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
+
+_LONGEST_PROBLEM = 1000  # characters, of the column
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An erasure that is not done. external_id: the folder and the class of the model. shas: of the images that are
+    known."""
+
+    id: int
+    student_id: int
+    kind: ErasureKind
+    external_id: str | None
+    shas: tuple[str, ...]
+
+
+def order(db: Session, actor: Actor, student_id: int, confirmation: str, now: datetime) -> Erasure:
+    """Erase a student: name, email and id are gone at once, everything made of the face is ordered to go. The
+    attendance of nobody in particular stays. confirmation: the student's external id, typed by the admin."""
+    if not actor.is_admin:
+        raise ForbiddenError("only an admin erases a student", code="role")
+    require_student(db, actor, student_id, change=True)
+    student = people.lock_student(db, student_id)
+    if student.status is StudentStatus.ERASED:
+        raise ConflictError("this student was erased already", code="erased")
+    if external_ids.normalised(confirmation) != student.external_id:
+        raise InvalidRequestError(
+            "type the student's external id to confirm; what was typed is another one",
+            code="confirmation",
+            errors=[{"field": "external_id", "message": "is not the id of this student"}],
+        )
+    consent = consents.active_consent(db, student_id)
+    if consent is not None:
+        consents.end_consent(consent, actor, now)
+    erasure = consents.order_erasure(db, actor, student_id, ErasureKind.STUDENT, now)
+    student.external_id = student.name = external_ids.erased_id(student_id)
+    student.email, student.status = None, StudentStatus.ERASED
+    student.version += 1
+    _forget_words(db, student_id)
+    audit.record(db, actor, "student.erase", "student", student_id, now, erasure_id=erasure.id)
+    db.flush()
+    return erasure
+
+
+def list_erasures(db: Session, *, cursor: str | None = None, limit: int = 50) -> Page[Erasure]:
+    """All of them, the latest first."""
+    return page_of(db, select(Erasure), (Erasure.id,), descending=True, cursor=cursor, limit=limit)
+
+
+def require_erasure(db: Session, erasure_id: int) -> Erasure:
+    erasure = db.get(Erasure, erasure_id, populate_existing=True)
+    if erasure is None:
+        raise NotFoundError(f"there is no erasure {erasure_id}")
+    return erasure
+
+
+def pending(db: Session) -> list[Order]:
+    """What is not done, the oldest first."""
+    query = select(Erasure).where(Erasure.completed_at.is_(None)).order_by(Erasure.id)
+    return [
+        Order(each.id, each.student_id, each.kind, each.external_id, tuple(each.shas)) for each in db.scalars(query)
+    ]
+
+
+def note_shas(db: Session, erasure_id: int, shas: set[str]) -> tuple[str, ...]:
+    """Write down more images before they are deleted, so that what was remembered of them is found; all of them."""
+    erasure = db.get_one(Erasure, erasure_id, with_for_update=True, populate_existing=True)
+    erasure.shas = sorted({*erasure.shas, *shas})
+    return tuple(erasure.shas)
+
+
+def note_step(db: Session, erasure_id: int, step: str, found: Mapping[str, Any]) -> None:
+    """Note what was done; counts are added to those of an earlier attempt."""
+    erasure = db.get_one(Erasure, erasure_id, with_for_update=True, populate_existing=True)
+    before = erasure.steps.get(step, {})
+    erasure.steps = {**erasure.steps, step: _added(before, found)}
+
+
+def complete(db: Session, erasure_id: int, now: datetime) -> bool:
+    """Note that nothing is left; False when somebody else has already. The id and the hashes are forgotten too."""
+    erasure = db.get_one(Erasure, erasure_id, with_for_update=True, populate_existing=True)
+    if erasure.completed_at is not None:
+        return False
+    erasure.completed_at, erasure.problem = now, None
+    erasure.external_id, erasure.shas = None, []
+    audit.record(db, system_actor(), "erasure.complete", "student", erasure.student_id, now, erasure_id=erasure.id)
+    return True
+
+
+def fail(db: Session, erasure_id: int, problem: str) -> None:
+    """Note why it is not done yet."""
+    erasure = db.get_one(Erasure, erasure_id, with_for_update=True, populate_existing=True)
+    if erasure.completed_at is None:
+        erasure.problem = problem[:_LONGEST_PROBLEM]
+
+
+def clean_reviews(db: Session, student_id: int) -> int:
+    """Take the student out of the candidates of doubtful faces; of how many."""
+    count = 0
+    for item in db.scalars(select(ReviewItem)):
+        kept = [each for each in item.candidates if each.get("student_id") != student_id]
+        if len(kept) != len(item.candidates):
+            item.candidates, item.version = kept, item.version + 1
+            count += 1
+    return count
+
+
+def clean_trainings(db: Session, named: Callable[[str], bool]) -> int:
+    """Take out what trainings said went wrong where it names the student; of how many. named: whether a text does."""
+    count = 0
+    for job in db.scalars(select(TrainingJob).where(TrainingJob.problem.is_not(None))):
+        if job.problem is not None and named(job.problem):
+            job.problem = "(the reason named a student who was erased)"
+            count += 1
+    return count
+
+
+def export(db: Session, actor: Actor, student_id: int, now: datetime) -> dict[str, Any]:
+    """Everything that is kept about a student but the pictures, ready for JSON. face_images names those."""
+    if not actor.is_admin:
+        raise ForbiddenError("only an admin exports a student's data", code="role")
+    student = require_student(db, actor, student_id)
+    audit.record(db, actor, "student.export", "student", student_id, now)
+    return own_data.of_student(db, student, now)
+
+
+def _forget_words(db: Session, student_id: int) -> None:
+    """Free text about the student that may name them: reasons of excuses, evidence of consents."""
+    for excuse in db.scalars(select(Excuse).where(Excuse.student_id == student_id)):
+        excuse.text = ""
+    for consent in db.scalars(select(Consent).where(Consent.student_id == student_id)):
+        consent.evidence = ""
+
+
+def _added(before: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(before)
+    for name, value in found.items():
+        old = before.get(name)
+        if isinstance(value, int) and isinstance(old, int):
+            result[name] = old + value
+        elif isinstance(value, Mapping) and isinstance(old, Mapping):
+            result[name] = {**old, **value}
+        else:
+            result[name] = value
+    return result
