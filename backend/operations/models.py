@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -103,7 +104,9 @@ class Models:
         """
         artifact = self._artifact(self._folder(version))
         with self._database.reading() as db:
-            withdrawn = model_versions.without_consent(db, {str(name) for name in artifact.classes})
+            # macOS may have given the folders' names decomposed
+            students = {unicodedata.normalize("NFC", str(name)) for name in artifact.classes}
+            withdrawn = model_versions.without_consent(db, students)
         if withdrawn:
             raise ConflictError(
                 f"{len(withdrawn)} students in this model have no consent any more (students "

@@ -67,6 +67,7 @@ class Trainings:
         self._lock = threading.Lock()
         self._watched: dict[int, threading.Thread] = {}
         self._asked_to_end: dict[int, float] = {}  # by job, in monotonic seconds
+        self._known: tuple[int, list[Subject]] = (0, [])  # of the job that was looked at last
 
     def start(self, actor: Actor, options: Mapping[str, Any], now: datetime) -> TrainingJob:
         """Start a training of everybody who consented. options: of the command, by their names with underscores.
@@ -129,9 +130,9 @@ class Trainings:
         heard = files.hear()
         if not lives:
             return self._note_end(job, heard, files, now, None if process is None else process.returncode)
-        if (heard.stage, heard.progress) != (job.stage, job.progress) or job.state is TrainingState.QUEUED:
+        if heard.stage and (heard.stage, heard.progress) != (job.stage, job.progress):
             with self._database.writing() as db:
-                if job.state is TrainingState.QUEUED:
+                if job.state is TrainingState.QUEUED:  # the server died between starting it and writing that down
                     training_jobs.started(db, job.id, heard.pid, now)
                 training_jobs.proceed(db, job.id, heard.stage, heard.progress)
         self._end_if_asked(job, heard, files, now, process)
@@ -186,7 +187,7 @@ class Trainings:
     ) -> None:
         if job.cancel_requested_at is None:
             with self._database.reading() as db:
-                ended = training_jobs.ended_consents(db, _subjects(files))
+                ended = training_jobs.ended_consents(db, self._subjects(files))
             if not ended:
                 return
             with self._database.writing() as db:
@@ -206,7 +207,7 @@ class Trainings:
 
     def _note_end(self, job: TrainingJob, heard: Heard, files: TrainingFiles, now: datetime, status: int | None) -> str:
         state, version, problem = self._outcome(job, heard, status)
-        self._finish(job.id, state, now, version, problem, _subjects(files))
+        self._finish(job.id, state, now, version, problem, self._subjects(files))
         files.clear()
         return f"{state}" + (f" ({problem})" if problem else "")
 
@@ -245,6 +246,7 @@ class Trainings:
             noted = training_jobs.finish(
                 db, job_id, state, now, model_version=version, problem=problem, trained=trained
             )
+        self._known = (0, [])
         if noted:
             _logger.info("training %d: %s%s", job_id, state, f": {problem}" if problem else "")
             self._setup.erase(now)
@@ -261,12 +263,16 @@ class Trainings:
             *("--progress", os.fspath(files.progress)),
         ]
 
+    def _subjects(self, files: TrainingFiles) -> list[Subject]:
+        """Who is trained on. Read once: of a large school it is a large file, and it does not change."""
+        job_id, known = self._known
+        if job_id != files.job_id or not known:
+            known = [
+                Subject(item["student_id"], item["external_id"], item["consent_id"], tuple(item["shas"]))
+                for item in files.read_subjects()
+            ]
+            self._known = files.job_id, known
+        return known
+
     def _files(self, job_id: int) -> TrainingFiles:
         return TrainingFiles(self._setup.folder, job_id)
-
-
-def _subjects(files: TrainingFiles) -> list[Subject]:
-    return [
-        Subject(item["student_id"], item["external_id"], item["consent_id"], tuple(item["shas"]))
-        for item in files.read_subjects()
-    ]
