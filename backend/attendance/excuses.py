@@ -192,13 +192,14 @@ def _enrolled(db: Session, course_id: int, student_id: int) -> bool:
 def _sessions(
     db: Session, student_id: int, course_id: int | None, starts_on: date, ends_on: date
 ) -> Sequence[ClassSession]:
-    """The sessions in these days that the student has a record in, locked until the transaction ends."""
+    """The sessions in these days that the student has or may get a record in, locked until the transaction ends."""
     # a day longer at both ends, for the time zones; which day each is on is looked at below
     first, _ = day_bounds(starts_on - timedelta(days=1), "UTC")
     _, last = day_bounds(ends_on + timedelta(days=1), "UTC")
     recorded = select(AttendanceRecord.session_id).where(AttendanceRecord.student_id == student_id)
+    enrolled = select(Enrolment.course_id).where(Enrolment.student_id == student_id)
     query = select(ClassSession).where(
-        ClassSession.id.in_(recorded),
+        or_(ClassSession.id.in_(recorded), ClassSession.course_id.in_(enrolled)),
         ClassSession.starts_at >= first,
         ClassSession.starts_at < last,
         ClassSession.state.in_((SessionState.OPEN, SessionState.CLOSED, SessionState.LOCKED)),
