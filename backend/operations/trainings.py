@@ -138,6 +138,10 @@ class Trainings:
         self._end_if_asked(job, heard, files, now, process)
         return None
 
+    def is_alive(self, job: TrainingJob, now: datetime) -> bool:
+        """Whether the process of a training that is queued or running is there, or may still come to be."""
+        return self._lives(job, self._files(job.id), now)
+
     def is_watching(self) -> bool:
         """Whether this process looks after a training that it started."""
         with self._lock:
@@ -207,8 +211,10 @@ class Trainings:
 
     def _note_end(self, job: TrainingJob, heard: Heard, files: TrainingFiles, now: datetime, status: int | None) -> str:
         state, version, problem = self._outcome(job, heard, status)
-        self._finish(job.id, state, now, version, problem, self._subjects(files))
+        noted = self._finish(job.id, state, now, version, problem, self._subjects(files))
         files.clear()
+        if noted:
+            self._setup.erase(now)
         return f"{state}" + (f" ({problem})" if problem else "")
 
     def _outcome(
@@ -241,7 +247,7 @@ class Trainings:
         version: str | None = None,
         problem: str | None = None,
         trained: Sequence[Subject] = (),
-    ) -> None:
+    ) -> bool:
         with self._database.writing() as db:
             noted = training_jobs.finish(
                 db, job_id, state, now, model_version=version, problem=problem, trained=trained
@@ -249,7 +255,7 @@ class Trainings:
         self._known = (0, [])
         if noted:
             _logger.info("training %d: %s%s", job_id, state, f": {problem}" if problem else "")
-            self._setup.erase(now)
+        return noted
 
     def _command(self, job: TrainingJob) -> list[str]:
         files, options = self._files(job.id), []

@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from attendance import training_jobs
@@ -85,12 +86,24 @@ class Classroom:
 
     @property
     def files(self) -> list[str]:
+        """What lies there when everything that follows the end of a training is done."""
+        wait_for(lambda: not self.services.trainings.is_watching())
         return sorted(path.name for path in (self.service.settings.data_dir / "trainings").iterdir())
 
     @property
     def pid(self) -> int:
         with self.service.db() as db:
             return int(db.query(TrainingJob.pid).scalar() or 0)
+
+    def erased_again(self, name: str) -> bool:
+        """Whether what was made of the student's face is erased, after the erasure that the withdrawal ordered."""
+
+        def done() -> bool:
+            with self.service.db() as db:
+                orders = db.query(Erasure).filter_by(student_id=self.students[name]).all()
+                return len(orders) == 2 and all(order.completed_at for order in orders)
+
+        return bool(wait_for(done))
 
     def versions(self) -> list[tuple[str, bool]]:
         return [(stored.version, stored.active) for stored in list_versions(self.service.settings.model_dir)]
@@ -323,10 +336,26 @@ def test_a_consent_withdrawn_meanwhile_ends_the_training_and_erases_once_more(cl
         order.completed_at = classroom.service.clock.now()  # that erasure is done before the training is over
     job = classroom.over(job_id)
     assert job["state"] == "cancelled" and "consent" in job["problem"]
-    with classroom.service.db() as db:
-        orders = db.query(Erasure).filter(Erasure.completed_at.is_(None)).all()
-        assert [(item.student_id, item.external_id) for item in orders] == [(classroom.students["S-2"], "S-2")]
-    assert classroom.versions() == []
+    assert classroom.erased_again("S-2") and classroom.versions() == []
+
+
+def test_a_model_published_just_after_a_withdrawal_loses_the_student(
+    one: Classroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainings, "_end_if_asked", lambda *_: None)  # nobody noticed in time
+    one.students["S-5"] = one.service.student("S-5")
+    job_id = one.start()
+    one.under_way(job_id)
+    with one.service.db() as db:
+        order = withdraw(db, system_actor(), one.students["S-2"], one.service.clock.now())
+        order.completed_at = one.service.clock.now()
+    one.go("publish")
+    assert one.over(job_id)["state"] == "succeeded"
+    assert one.erased_again("S-2")
+    folder = one.service.settings.model_dir
+    assert np.load(folder / "label_encoder_classes.npy").tolist() == ["S-1", "S-3", "S-5"]
+    assert [active for _, active in one.versions()] == [True]
+    assert not any(b"S-2" in path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 def test_a_consent_withdrawn_in_the_last_moment_has_the_new_model_erased_from(classroom: Classroom) -> None:
