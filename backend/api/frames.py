@@ -80,7 +80,7 @@ class ConfirmedSchema(ma.Schema):
     needed = ma.fields.Integer(required=True)
 
 
-class FaceSchema(RecognisedFaceSchema):
+class FrameFaceSchema(RecognisedFaceSchema):
     review_item_id = Id(required=True, allow_none=True)
     confirmed = ma.fields.Nested(
         ConfirmedSchema,
@@ -119,7 +119,7 @@ class FrameSchema(RecognitionSchema):
     frame_id = Id(required=True)
     captured_at = Moment(required=True)
     received_at = Moment(required=True)
-    faces = ma.fields.List(ma.fields.Nested(FaceSchema), required=True)
+    faces = ma.fields.List(ma.fields.Nested(FrameFaceSchema), required=True)
     changes = ma.fields.List(ma.fields.Nested(MarkChangeSchema), required=True)
     tally = ma.fields.Nested(FrameTallySchema, required=True)
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from attendance import audit, marks, rosters, settling
-from attendance.access import check_course, require_session, visible_course_ids
+from attendance.access import require_course, require_session, visible_course_ids
 from attendance.actor import Actor
 from attendance.faces_seen import candidate_bands
 from attendance.frames_taken import named, with_consent
@@ -54,7 +54,7 @@ def list_items(
         require_session(db, actor, session_id)
         query = query.where(ReviewItem.session_id == session_id)
     if course_id is not None:
-        check_course(db, actor, course_id)
+        require_course(db, actor, course_id)
         query = query.where(ClassSession.course_id == course_id)
     if is_open is not None:
         undecided = ReviewItem.resolution.is_(None)
