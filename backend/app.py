@@ -23,20 +23,24 @@ from attendance.database import Database
 from attendance.policy import Policy
 from config import PREFIX, Settings, recognition_environment, shown, variable
 from data_folder import open_database, secret_key
-from operations import frame_intake, review_crops
+from operations import frame_intake
+from operations.enrolment import Enrolment
+from operations.erasure import Eraser
+from operations.face_keeping import FaceKeeper
 from operations.housekeeping import Chore, Housekeeping
 from operations.inference import InferenceGate
 from operations.live import LiveConfig, LiveRecognizer
 from operations.metrics import Metrics
 from operations.models import Models
 from operations.recognition import Recognizer
+from operations.retention import Retention
 from operations.trainings import FOLDER as TRAININGS_FOLDER
 from operations.trainings import Trainings, TrainingSetup
 from operations.watching import Watch
 from recognizer.detector import DetectorConfig
 from recognizer.images import ImageLimits
 from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
-from serving import main
+from serving import main, places_of
 
 TRAINING_COMMAND = Path(__file__).with_name("train_production_model.py")
 
@@ -58,16 +62,23 @@ def create_app(
     database = open_database(settings)
     recognizer = recognizer or _recognizer(settings)
     metrics = _metrics(database, recognizer)
+    places = places_of(settings)
+    inference = _inference(settings, recognizer, metrics)
+    faces, eraser = FaceKeeper(database, places), Eraser(database, places)
     services = Services(
         options=_options(settings),
         policy=_policy(settings),
         database=database,
         clock=clock or SystemClock(),
         recognizer=recognizer,
-        inference=_inference(settings, recognizer, metrics),
+        inference=inference,
         metrics=metrics,
         models=Models(settings.model_dir, _signing_key(settings), recognizer, database),
-        trainings=Trainings(_training_setup(settings, recognizer), database, clock or SystemClock()),
+        trainings=Trainings(_training_setup(settings, recognizer, eraser), database, clock or SystemClock()),
+        enrolment=Enrolment(database, places.files, inference),
+        faces=faces,
+        eraser=eraser,
+        retention=Retention(database, _policy(settings), clock or SystemClock(), places.crops, faces),
     )
     recognizer.start()
     atexit.register(recognizer.close)
@@ -107,7 +118,6 @@ def create_app(
 
 
 def _chores(services: Services) -> list[Chore]:
-    crops = review_crops.folder_of(services.options.data_dir)
     return [
         Chore("settling sessions", 5, lambda now: settling.tend(services.database, services.policy, now)),
         # after what settles sessions, so that a run of all of them warns of those just settled
@@ -115,7 +125,10 @@ def _chores(services: Services) -> list[Chore]:
         Chore("model in use", 5, services.models.note),
         Chore("trainings", 2, services.trainings.reconcile),
         Chore("empty frames", 300, lambda now: frame_intake.forget_empty(services.database, now)),
-        Chore("review crops", 60, lambda now: review_crops.delete_due(services.database, crops, now)),
+        # what a process that was killed had begun; at the start of the server first of all
+        Chore("face images", 600, lambda now: services.faces.settle()),
+        Chore("erasures", 30, services.eraser.run_pending),
+        Chore("retention", 300, services.retention.run),
     ]
 
 
@@ -141,6 +154,8 @@ def _policy(settings: Settings) -> Policy:
         confirm_sightings=settings.confirm_sightings,
         confirm_window=timedelta(seconds=settings.confirm_window_seconds),
         close_grace=timedelta(seconds=settings.close_grace_seconds),
+        # the wait for a turn, and the recognition itself on a slow machine
+        recognition=timedelta(seconds=settings.inference_deadline_seconds + 5),
         lock_after=timedelta(hours=settings.lock_after_hours),
         review_crops=timedelta(days=settings.review_crop_days),
         frame_records=timedelta(days=settings.frame_record_days),
@@ -187,7 +202,7 @@ def _recognizer(settings: Settings) -> LiveRecognizer:
     return LiveRecognizer(config, find_weights)
 
 
-def _training_setup(settings: Settings, recognizer: Recognizer) -> TrainingSetup:
+def _training_setup(settings: Settings, recognizer: Recognizer, eraser: Eraser) -> TrainingSetup:
     """A training is told everything: what the server was started with may be no longer in its environment. It is not
     told how to reach the database, or what signs the cookies."""
 
@@ -202,6 +217,7 @@ def _training_setup(settings: Settings, recognizer: Recognizer) -> TrainingSetup
         command=(sys.executable, os.fspath(TRAINING_COMMAND)),
         environment={**environment, **recognition_environment(settings), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
         embedder=embedder,
+        erase=eraser.run_pending,
     )
 
 

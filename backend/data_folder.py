@@ -22,9 +22,14 @@ _logger = logging.getLogger(__name__)
 def open_database(settings: Settings) -> Database:
     """The database that ``settings`` name, with all tables as this version needs them. Raises ConfigurationError."""
     make_private(settings.data_dir)
-    database = Database(settings.database_url or f"sqlite:///{settings.data_dir / DATABASE_FILE}")
+    database = database_of(settings)
     database.prepare()
     return database
+
+
+def database_of(settings: Settings) -> Database:
+    """The database that ``settings`` name, as it is. Raises ConfigurationError for an address that is none."""
+    return Database(settings.database_url or f"sqlite:///{settings.data_dir / DATABASE_FILE}")
 
 
 def make_private(folder: Path) -> None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import NoReturn
@@ -19,11 +20,14 @@ from waitress.server import create_server
 from attendance import accounts, links
 from attendance.actor import system_actor
 from attendance.clock import SystemClock
+from attendance.database import DatabaseError
 from config import Settings
-from data_folder import make_private, open_database
+from data_folder import database_of, make_private, open_database
 from errors import ConfigurationError, ConflictError, SmartAttendanceError
+from operations.check import Check, Finding
+from operations.places import Places
 
-FINE, UNUSABLE, INTERRUPTED = 0, 2, 130
+FINE, LEFT, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 LOG_FILE = "server.log"
 _LOG_BYTES, _LOG_FILES = 5_000_000, 5
 # Besides those that wait with a frame: for everybody else's pages.
@@ -32,11 +36,13 @@ _THREADS = 8
 _CONNECTIONS = 600
 
 EPILOG = f"""
-exit status: {FINE} done; {UNUSABLE} wrong usage, or something that keeps the server from starting; {INTERRUPTED}
-interrupted while it was starting.
+exit status: {FINE} done; {LEFT} check has found what it did not repair; {UNUSABLE} wrong usage, or something that
+keeps the server from starting, or from being checked; {INTERRUPTED} interrupted while it was starting.
 """
 
 CreateApp = Callable[[Settings], WSGIApplication]
+
+_OLD_TABLES = Finding("old_tables", "The tables are of another version; start the server once, or use --repair.")
 
 _logger = logging.getLogger(__name__)
 
@@ -57,6 +63,8 @@ def main(create_app: CreateApp, argv: Sequence[str] | None = None) -> int:
             return _setup_link(settings)
         if arguments.command == "reset-link":
             return _reset_link(settings, arguments.email)
+        if arguments.command == "check":
+            return _check(settings, repair=arguments.repair, erase=arguments.erase)
         return _serve(settings, create_app)
     except SmartAttendanceError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -78,7 +86,58 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("setup-link", help="print a new link for making the first admin")
     reset = commands.add_parser("reset-link", help="print a link with which a user chooses another password")
     reset.add_argument("email", help="the e-mail address of the account")
+    check = commands.add_parser("check", help="report what is damaged, left over, or kept without consent")
+    check.add_argument(
+        "--repair", action="store_true", help="mend what can be mended without deleting anybody's photos"
+    )
+    check.add_argument(
+        "--erase",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="erase everything made of the face of the student with this external id, who has no consent; first of all",
+    )
     return parser
+
+
+def places_of(settings: Settings) -> Places:
+    """Where the server keeps what is made of faces."""
+    key = settings.model_signing_key
+    return Places(
+        data_dir=settings.data_dir,
+        dataset_dir=settings.dataset_dir,
+        model_dir=settings.model_dir,
+        cache_dir=settings.cache_dir,
+        signing_key=None if key is None else key.encode(),
+    )
+
+
+def _check(settings: Settings, *, repair: bool, erase: Sequence[str]) -> int:
+    database = database_of(settings)
+    try:
+        if not database.is_present():
+            print("There is no database yet; the server makes it when it is started.")
+            return FINE
+        findings = [] if database.is_current() else [_OLD_TABLES]
+        if findings and repair:
+            database.prepare()
+            findings = [replace(_OLD_TABLES, repaired=True)]
+        if not findings or repair:  # nothing else can be read from tables of another version
+            check = Check(database, places_of(settings), SystemClock())
+            for external_id in erase:
+                print(check.erase(external_id))
+            findings += check.run(repair=repair)
+    except DatabaseError as error:
+        raise ConfigurationError(
+            "the database cannot be read; is it damaged, or does its server not answer?"
+        ) from error
+    finally:
+        database.close()
+    for finding in findings:
+        print(f"{'repaired' if finding.repaired else 'found   '}  {finding.code}: {finding.message}")
+    left = sum(not finding.repaired for finding in findings)
+    print(f"{len(findings)} found, {len(findings) - left} repaired." if findings else "Everything is accounted for.")
+    return LEFT if left else FINE
 
 
 def _serve(settings: Settings, create_app: CreateApp) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,10 +18,14 @@ from attendance.clock import Clock
 from attendance.database import Database, write_transaction
 from attendance.policy import Policy
 from errors import AuthenticationError
+from operations.enrolment import Enrolment
+from operations.erasure import Eraser
+from operations.face_keeping import FaceKeeper
 from operations.inference import InferenceGate
 from operations.metrics import Metrics
 from operations.models import Models
 from operations.recognition import Recognizer
+from operations.retention import Retention
 from operations.trainings import Trainings
 
 _EXTENSION = "smartattendance"
@@ -46,6 +50,7 @@ class ApiOptions:
     metrics_token: str | None
     max_image_bytes: int
     max_image_pixels: int
+    settings: Sequence[Mapping[str, Any]]
 
 
 @dataclass(slots=True)
@@ -63,6 +68,10 @@ class Services:
     metrics: Metrics
     models: Models
     trainings: Trainings
+    enrolment: Enrolment
+    faces: FaceKeeper
+    eraser: Eraser
+    retention: Retention
 
 
 def install(app: Flask, services: Services) -> None:

@@ -36,7 +36,7 @@ class QualitySchema(ma.Schema):
     probability = ma.fields.Float()
 
 
-class FaceSchema(ma.Schema):
+class FaceImageSchema(ma.Schema):
     id = Id(required=True)
     student_id = Id(required=True)
     quality = ma.fields.Nested(QualitySchema, required=True)
@@ -56,7 +56,7 @@ class EnrolledSchema(ma.Schema):
     turned_away, cut_off, blurred, too_dark, too_bright, low_contrast, already_stored, other_student, no_consent,
     too_many_images."""
 
-    stored = ma.fields.List(ma.fields.Nested(FaceSchema), required=True)
+    stored = ma.fields.List(ma.fields.Nested(FaceImageSchema), required=True)
     refused = ma.fields.List(ma.fields.Nested(RefusedSchema), required=True)
 
 
@@ -92,7 +92,7 @@ class DeletedSchema(ma.Schema):
 @blueprint.route("/students/<id:student_id>/faces")
 class Faces(MethodView):
     @needs(EVERYBODY, Scope.FACES_READ)
-    @blueprint.response(200, FaceSchema(many=True))
+    @blueprint.response(200, FaceImageSchema(many=True))
     def get(self, student_id: int) -> Any:
         """A student's face images, the latest first"""
         with reading() as db:

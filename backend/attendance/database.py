@@ -29,6 +29,9 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 _SQLITE_WAIT_SECONDS = 30
 # How long to wait for a PostgreSQL server that does not answer: without a limit, minutes.
 _CONNECT_SECONDS = 10
+# What the database raises when it cannot do what was asked, for those who import no SQLAlchemy.
+DatabaseError = SQLAlchemyError
+
 _WRITE = {"sqlite_begin": "IMMEDIATE"}
 
 
@@ -87,6 +90,21 @@ class Database:
         with self.engine.connect() as connection:
             found = MigrationContext.configure(connection).get_current_heads()
         return set(found) == set(ScriptDirectory.from_config(_alembic_config()).get_heads())
+
+    def is_present(self) -> bool:
+        """Whether there is anything to read; an SQLite file is made by whoever opens it."""
+        name = self.engine.url.database
+        return not self.is_sqlite or (name is not None and Path(name).is_file())
+
+    def integrity_problems(self) -> list[str]:
+        """What SQLite finds damaged in its file; PostgreSQL looks after itself."""
+        if not self.is_sqlite:
+            return []
+        with self.engine.connect() as connection:
+            damaged = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
+            rows = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(20)
+        orphans = [f"row {row[1]} of {row[0]} refers to a row of {row[2]} that is gone" for row in rows]
+        return [problem for problem in damaged if problem != "ok"] + orphans
 
     def close(self) -> None:
         self.engine.dispose()
@@ -187,7 +205,7 @@ def _alembic_config() -> Config:
 def _reason(error: SQLAlchemyError) -> str:
     """What the driver said, on one line. It names the server and the account, never the password."""
     said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
-    return " ".join(said.split()).rstrip(".") or type(error).__name__
+    return " ".join(said.split()).rstrip(".?!") or type(error).__name__
 
 
 def is_ready(database: Database) -> bool:

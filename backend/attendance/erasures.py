@@ -19,6 +19,7 @@ from attendance.models import (
     ErasureKind,
     Excuse,
     ReviewItem,
+    Student,
     StudentStatus,
     TrainingJob,
 )
@@ -66,6 +67,22 @@ def order(db: Session, actor: Actor, student_id: int, confirmation: str, now: da
     audit.record(db, actor, "student.erase", "student", student_id, now, erasure_id=erasure.id)
     db.flush()
     return erasure
+
+
+def order_without_consent(db: Session, external_id: str, now: datetime) -> int:
+    """Order that everything made of the face of a student without consent is erased: photos that were put into the
+    folder by hand, a model that was trained on them. The id of the order. Raises NotFoundError, ConflictError."""
+    student_id = db.scalar(select(Student.id).where(Student.external_id == external_ids.normalised(external_id)))
+    if student_id is None:
+        raise NotFoundError(f"there is no student with the id {external_id}")
+    people.lock_student(db, student_id)
+    if consents.active_consent(db, student_id) is not None:
+        raise ConflictError(
+            "this student consented; withdraw the consent first, which erases everything", code="consent"
+        )
+    erasure = consents.order_erasure(db, system_actor(), student_id, ErasureKind.FACE, now)
+    audit.record(db, system_actor(), "erasure.order", "student", student_id, now, erasure_id=erasure.id)
+    return erasure.id
 
 
 def list_erasures(db: Session, *, cursor: str | None = None, limit: int = 50) -> Page[Erasure]:

@@ -181,11 +181,9 @@ def folders(db: Session) -> dict[str, tuple[int, int | None]]:
     return {external_id: (student_id, consent_id) for external_id, student_id, consent_id in db.execute(query)}
 
 
-def adopt(
-    db: Session, actor: Actor, student_id: int, path: str, sha256: str, user_id: int, now: datetime
-) -> FaceImage | None:
-    """A row for an image that lies in the student's folder already; None when there is no consent, or the same image
-    has a row. user_id: who it is put down to."""
+def adopt(db: Session, actor: Actor, student_id: int, path: str, sha256: str, now: datetime) -> FaceImage | None:
+    """A row for an image that lies in the student's folder already, put down to whoever recorded the consent; None when
+    there is no consent, or the same image has a row."""
     consent = active_consent(db, student_id)
     same = select(FaceImage.id).where((FaceImage.path == path) | (FaceImage.sha256 == sha256))
     if consent is None or db.scalar(same.limit(1)) is not None:
@@ -197,19 +195,13 @@ def adopt(
         path=path,
         quality={},
         state=FaceImageState.STORED,
-        created_by=user_id,
+        created_by=consent.recorded_by,
         created_at=now,
     )
     db.add(image)
     db.flush()
     audit.record(db, actor, "face.adopt", "student", student_id, now, face_id=image.id)
     return image
-
-
-def recorder_of(db: Session, student_id: int) -> int | None:
-    """Who recorded the student's consent."""
-    consent = active_consent(db, student_id)
-    return None if consent is None else consent.recorded_by
 
 
 def _kept(image: FaceImage) -> KeptImage:

@@ -1,0 +1,288 @@
+"""Erasure, retention and a student's own data, through the API."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+import zipfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from attendance.models import (
+    AttendanceRecord,
+    AuditEvent,
+    Erasure,
+    FaceImage,
+    FaceImageState,
+    Frame,
+    Login,
+    RetentionRun,
+    ReviewItem,
+    ReviewResolution,
+    SessionState,
+    Sighting,
+    Student,
+    StudentStatus,
+)
+from recognizer.history import list_versions, publish
+from recognizer.types import EmbedderInfo
+from support.enrolling import DrawnFaceDetector, good, png
+from support.models import make_artifact
+from support.recognition import doubtful, known, picture
+from support.service import Service, make_service, make_settings, problem
+from training.cache import CachedFace, EmbeddingCache
+
+NAMES = ("S1", "S2", "S3", "S4")
+
+
+@pytest.fixture
+def school(database_url: str, tmp_path: Path) -> Iterator[Service]:
+    made = make_service(make_settings(tmp_path, database_url), recognizer=DrawnFaceDetector())
+    yield made
+    made.database.close()
+
+
+def remember(school: Service, *shas: str) -> None:
+    """Embeddings of a training, of images with these hashes."""
+    assert school.settings.cache_dir is not None
+    cache = EmbeddingCache(school.settings.cache_dir, EmbedderInfo("dlib", "a" * 64, 128, {}), "detector")
+    vector = np.zeros(128, np.float32)
+    vector[0] = 1
+    cache.put_many({sha: CachedFace(vector, np.zeros((32, 32), np.uint8), "detected", 0.9) for sha in shas})
+
+
+def remembered(school: Service) -> set[str]:
+    with sqlite3.connect(school.settings.cache_dir / "embeddings.sqlite3") as database:  # type: ignore[operator]
+        return {sha for (sha,) in database.execute("SELECT file_sha256 FROM embedding")}
+
+
+def prepared(school: Service) -> dict[str, int]:
+    """Four students with faces, of whom S1 was marked, is in a model and in a doubtful face's crop."""
+    ids = {name: school.student(name) for name in NAMES}
+    teacher = school.user()
+    course = school.course(staff=(teacher,))
+    school.enrol(course, *ids.values())
+    session = school.session(course, state=SessionState.OPEN, opened_at=school.clock.now())
+    client = school.program(teacher)
+    for number, name in enumerate(NAMES):
+        assert client.post(f"/students/{ids[name]}/faces", **png(good(number))).status_code == 201
+    for nonce in range(2):
+        client.post(f"/sessions/{session}/frames", **png(picture(known("S1"), nonce=nonce)))
+    client.post(f"/sessions/{session}/frames", **png(picture(doubtful("S1", "S2"))))
+    client.post(f"/sessions/{session}/frames", **png(picture(doubtful("S3", "S4"))))
+    (school.settings.dataset_dir / "S1" / "put here by hand.png").write_bytes(good(9))
+    with school.db() as db:
+        remember(school, *(row.sha256 for row in db.query(FaceImage)))
+    publish(school.settings.model_dir, make_artifact("v1", students=4, classes=np.array(NAMES)), {})
+    (school.settings.model_dir / "training.log").write_text("S1/a.jpg is blurred\nS2/b.jpg is blurred\nS10 too\n")
+    return ids
+
+
+def crops(school: Service) -> list[str]:
+    folder = school.settings.data_dir / "review"
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def test_withdrawing_consent_erases_everything_made_of_the_face_and_nothing_else(school: Service) -> None:
+    ids = prepared(school)
+    admin = school.admin()
+    assert len(crops(school)) == 2 and len(remembered(school)) == 4
+    answer = admin.post(f"/students/{ids['S1']}/consents/withdraw")
+    assert answer.status_code == 200
+    erasure = answer.json["erasure"]
+    assert erasure["completed_at"] is not None and erasure["problem"] is None
+    steps = erasure["steps"]
+    assert steps["face_images"] == {"files": 2, "rows": 1}
+    assert steps["embeddings"] == {"rows": 1}
+    assert steps["review_crops"] == {"files": 1, "items": 1}
+    assert steps["models"] == {"rewritten": {"v1": "v1-e1"}, "removed": {}, "in_use": "v1-e1"}
+    assert steps["logs"] == {"lines": 1, "trainings": 0}
+    assert not (school.settings.dataset_dir / "S1").exists() and (school.settings.dataset_dir / "S2").exists()
+    assert len(crops(school)) == 1 and len(remembered(school)) == 3
+    assert [each.version for each in list_versions(school.settings.model_dir)] == ["v1-e1"]
+    assert (school.settings.model_dir / "training.log").read_text() == "S2/b.jpg is blurred\nS10 too\n"
+    with school.db() as db:
+        row = db.query(Erasure).one()
+        assert row.external_id is None and row.shas == []
+        assert {image.student_id for image in db.query(FaceImage)} == {ids["S2"], ids["S3"], ids["S4"]}
+        assert db.query(AttendanceRecord).filter_by(student_id=ids["S1"], status="present").count() == 1
+        assert db.get_one(Student, ids["S1"]).name == "Student S1"
+        by_candidates = {tuple(c["student_id"] for c in item.candidates): item for item in db.query(ReviewItem)}
+        assert by_candidates[(ids["S2"],)].resolution is ReviewResolution.EXPIRED
+        assert (ids["S3"], ids["S4"]) in by_candidates
+    shown = admin.get("/privacy/erasures").json["items"]
+    assert [(each["id"], each["student_id"], each["kind"]) for each in shown] == [(erasure["id"], ids["S1"], "face")]
+
+
+def test_erasing_a_student_takes_the_name_too_and_needs_the_id_typed(school: Service) -> None:
+    ids, admin = prepared(school), school.admin()
+    path = f"/students/{ids['S1']}/erase"
+    assert problem(admin.post(path, json={"external_id": "S2"})) == (422, "confirmation")
+    assert problem(school.program(school.user()).post(path, json={"external_id": "S1"})) == (403, "role")
+    done = admin.post(path, json={"external_id": "S1"})
+    assert done.status_code == 200 and done.json["kind"] == "student" and done.json["completed_at"]
+    with school.db() as db:
+        student = db.get_one(Student, ids["S1"])
+        assert (student.status, student.name, student.email) == (StudentStatus.ERASED, f"erased-{student.id}", None)
+        assert student.external_id == f"erased-{student.id}"
+        assert db.query(AttendanceRecord).filter_by(student_id=student.id, status="present").count() == 1
+        assert "S1" not in json.dumps([event.data for event in db.query(AuditEvent)])
+    assert not (school.settings.dataset_dir / "S1").exists()
+    assert [each.version for each in list_versions(school.settings.model_dir)] == ["v1-e1"]
+    assert problem(admin.post(path, json={"external_id": "S1"})) == (409, "erased")
+    assert problem(admin.post("/students/99/erase", json={"external_id": "S1"})) == (404, "not_found")
+    again = school.student("S1")  # the id is free for somebody else
+    assert admin.get(f"/students/{again}/faces").json == []
+
+
+def test_what_cannot_be_erased_now_is_visible_and_tried_again(school: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids, admin = prepared(school), school.admin()
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".jpg" and "S1" in path.parts:
+            raise PermissionError(13, "Permission denied")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    answer = admin.post(f"/students/{ids['S1']}/consents/withdraw").json["erasure"]
+    assert answer["completed_at"] is None and "face_images: Permission denied" in answer["problem"]
+    assert answer["steps"]["models"]["in_use"] == "v1-e1"  # one that fails keeps no other from being done
+    assert admin.get(f"/students/{ids['S1']}/faces").json == []
+    monkeypatch.undo()
+    school.chores()
+    (shown,) = admin.get("/privacy/erasures").json["items"]
+    assert shown["completed_at"] and shown["problem"] is None
+    assert not (school.settings.dataset_dir / "S1").exists() and len(remembered(school)) == 3
+
+
+def test_an_image_stored_while_the_consent_is_withdrawn_does_not_stay(
+    school: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student, admin = school.student("S1"), school.admin()
+    files = school.app.extensions["smartattendance"].faces.files
+    write = type(files).write
+
+    def withdraw_meanwhile(self: Any, relative: str, data: bytes) -> None:
+        write(self, relative, data)
+        monkeypatch.undo()
+        from attendance import consents
+        from attendance.actor import system_actor
+
+        with school.db() as db:
+            consents.withdraw(db, system_actor(), student, school.clock.now())
+
+    monkeypatch.setattr(type(files), "write", withdraw_meanwhile)
+    assert problem(admin.post(f"/students/{student}/faces", **png(good()))) == (409, "no_consent")
+    school.chores()
+    assert list(school.settings.dataset_dir.iterdir()) == []
+    with school.db() as db:
+        assert db.query(FaceImage).count() == 0 and db.query(Erasure).one().completed_at
+
+
+def test_a_student_gets_everything_that_is_kept_about_them(school: Service) -> None:
+    ids, admin = prepared(school), school.admin()
+    answer = admin.get(f"/students/{ids['S1']}/export")
+    assert answer.status_code == 200 and answer.content_type == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+        data = json.loads(archive.read("data.json"))
+        (image,) = [name for name in archive.namelist() if name.startswith("images/")]
+        assert archive.read(image).startswith(b"\xff\xd8")
+    assert data["student"]["external_id"] == "S1" and data["student"]["name"] == "Student S1"
+    assert len(data["consents"]) == len(data["face_images"]) == len(data["enrolments"]) == 1
+    assert [record["status"] for record in data["attendance"]] == ["present"]
+    assert len(data["attendance_changes"]) == 1 and data["sightings"] and data["sessions"] and data["courses"]
+    assert "S2" not in json.dumps(data) and "Student S2" not in json.dumps(data)
+    assert problem(school.program(school.user()).get(f"/students/{ids['S1']}/export")) == (403, "role")
+    assert problem(admin.get("/students/99/export")) == (404, "not_found")
+
+
+def test_what_is_due_is_deleted_and_leaves_evidence(school: Service) -> None:
+    ids, admin = prepared(school), school.admin()
+    with school.db() as db:
+        image = db.query(FaceImage).filter_by(student_id=ids["S2"]).one()
+        image.delete_after = school.clock.now() + timedelta(days=2)
+        db.add(
+            Login(
+                user_id=image.created_by,
+                secret_sha256="f" * 64,
+                created_at=school.clock.now(),
+                expires_at=school.clock.now() + timedelta(hours=1),
+            )
+        )
+    school.chores()
+    assert len(crops(school)) == 2 and (school.settings.dataset_dir / "S2").exists()
+    school.clock.advance(days=8)
+    school.chores()
+    assert crops(school) == [] and not (school.settings.dataset_dir / "S2").exists()
+    with school.db() as db:
+        assert {item.resolution for item in db.query(ReviewItem)} == {ReviewResolution.EXPIRED}
+        assert db.query(Sighting).filter(Sighting.crop_path.is_not(None)).count() == 0
+        assert db.query(Sighting).count() > 0 and db.query(Login).count() == 0
+    school.clock.advance(days=30)
+    run = admin.post("/privacy/retention/run").json
+    assert run["deleted"]["sightings"] > 0 and run["problem"] is None
+    with school.db() as db:
+        assert db.query(Sighting).count() == db.query(ReviewItem).count() == db.query(Frame).count() == 0
+        assert db.query(AttendanceRecord).filter_by(status="present").count() == 1
+    shown = admin.get("/privacy/retention").json
+    assert shown["policy"] == {"review_crop_days": 7.0, "frame_record_days": 30.0}
+    assert shown["runs"][0]["id"] == run["id"]
+    week = next(each for each in shown["runs"] if "review_crops" in each["deleted"])
+    assert week["deleted"] == {"review_crops": 2, "face_images": 1, "logins": 1}
+    assert len(remembered(school)) == 3
+
+
+def test_runs_without_anything_due_leave_one_line_a_day(school: Service) -> None:
+    for _ in range(3):
+        school.chores()
+        school.clock.advance(hours=1)
+    with school.db() as db:
+        assert [run.deleted for run in db.query(RetentionRun)] == [{}]
+    school.clock.advance(days=1)
+    school.chores()
+    with school.db() as db:
+        assert db.query(RetentionRun).count() == 2
+
+
+def test_a_crop_that_cannot_be_deleted_is_tried_again_and_visible(
+    school: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(school)
+    admin = school.admin()
+    school.clock.advance(days=8)
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.parent.name == "review":
+            raise PermissionError(13, "Permission denied")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    run = admin.post("/privacy/retention/run").json
+    assert "review_crops" in run["problem"] and len(crops(school)) == 2
+    monkeypatch.undo()
+    assert admin.post("/privacy/retention/run").json["deleted"] == {"review_crops": 2}
+    assert crops(school) == []
+
+
+def test_unfinished_images_are_settled_at_the_start(school: Service) -> None:
+    student, admin = school.student("S1"), school.admin()
+    made = [admin.post(f"/students/{student}/faces", **png(good(1, shot))).json["stored"][0] for shot in range(3)]
+    root = school.settings.dataset_dir
+    with school.db() as db:
+        whole, without_file, going = (db.get_one(FaceImage, each["id"]) for each in made)
+        whole.state = without_file.state = FaceImageState.PENDING
+        going.state = FaceImageState.ERASING
+        (root / without_file.path).unlink()
+    leftover = root / "S1" / ".x.jpg.tmp-123456"
+    leftover.write_bytes(b"half")
+    school.chores()
+    assert [each["id"] for each in admin.get(f"/students/{student}/faces").json] == [made[0]["id"]]
+    assert len(list((root / "S1").iterdir())) == 1
