@@ -1,10 +1,15 @@
 """How gunicorn serves, unless its command line says otherwise:
 
-gunicorn --chdir backend "app:create_app()" --threads 8
+gunicorn -c backend/gunicorn.conf.py "app:create_app()"
+
+Without -c this file is only found from its own folder; ``gunicorn --chdir backend "app:create_app()" --threads 8``
+has gunicorn's own settings instead.
 """
 
 import logging
+from pathlib import Path
 
+chdir = str(Path(__file__).resolve().parent)
 bind = "127.0.0.1:8000"
 # Threads share one set of networks; every further worker process loads its own.
 workers = 1

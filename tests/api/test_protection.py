@@ -1,0 +1,205 @@
+"""What keeps others out: other web sites, other machines, other people's cookies; and what an error gives away."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attendance import audit
+from attendance.models import AuditEvent, Role
+from support.databases import sqlite_database
+from support.service import PASSWORD, Service, make_service, make_settings, problem
+
+COURSE = {"code": "A", "title": "A", "term": "1", "timezone": "UTC"}
+LOGIN = {"email": "ada@example.org", "password": PASSWORD}
+
+MakeService = Callable[..., Service]
+
+
+@pytest.fixture
+def make(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> MakeService:
+    """A server with other settings."""
+
+    def made(**changes: Any) -> Service:
+        url = sqlite_database(tmp_path_factory.getbasetemp(), tmp_path)
+        return make_service(make_settings(tmp_path, url, **changes))
+
+    return made
+
+
+def test_only_the_sites_that_are_listed_may_use_the_api(make: MakeService) -> None:
+    service = make(cors_origins=("https://page.example.org",))
+    browser = service.browser(service.user())
+    allowed, foreign = {"Origin": "https://page.example.org"}, {"Origin": "https://evil.example.org"}
+    answer = browser.get("/courses", headers=allowed)
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://page.example.org"
+    assert answer.headers["Access-Control-Allow-Credentials"] == "true"
+    assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-csrf-token"}
+    preflight = browser.open("OPTIONS", "/courses", headers={**allowed, **asked})
+    assert "x-csrf-token" in preflight.headers["Access-Control-Allow-Headers"].lower()
+    for headers in (
+        {**foreign, **asked},
+        {"Origin": "null", **asked},
+        {"Origin": "https://page.example.org.evil", **asked},
+    ):
+        refused = browser.open("OPTIONS", "/courses", headers=headers)
+        assert "Access-Control-Allow-Origin" not in refused.headers
+    assert browser.post("/courses", json=COURSE, headers=allowed).status_code == 201
+    assert problem(browser.post("/courses", json=COURSE, headers=foreign)) == (403, "foreign_origin")
+
+
+def test_without_a_list_no_other_site_may(sqlite_service: Service) -> None:
+    browser = sqlite_service.browser(sqlite_service.user())
+    answer = browser.get("/courses", headers={"Origin": "https://evil.example.org"})
+    assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
+    for origin in ("https://evil.example.org", "null", "http://localhost:81", "https://localhost"):
+        assert problem(browser.post("/courses", json=COURSE, headers={"Origin": origin})) == (403, "foreign_origin")
+    assert browser.post("/courses", json=COURSE, headers={"Origin": "http://localhost"}).status_code == 201
+
+
+@pytest.mark.parametrize("path", ["/auth/login", "/auth/redeem", "/auth/link"])
+def test_no_other_site_can_log_somebody_in(sqlite_service: Service, path: str) -> None:
+    sqlite_service.user(name="Ada")
+    body = LOGIN if path == "/auth/login" else {"secret": "x"} | ({"password": "x"} if path == "/auth/redeem" else {})
+    answer = sqlite_service.guest().post(path, json=body, headers={"Origin": "https://evil.example.org"})
+    assert problem(answer) == (403, "foreign_origin")
+    assert not answer.headers.getlist("Set-Cookie")
+
+
+def test_what_changes_something_needs_the_token_of_this_login(sqlite_service: Service) -> None:
+    browser = sqlite_service.browser(sqlite_service.user())
+    other = sqlite_service.browser(sqlite_service.user())
+    for token in ("", "nonsense", other.headers["X-CSRF-Token"]):
+        answer = browser.post("/courses", json=COURSE, headers={"X-CSRF-Token": token})
+        assert problem(answer) == (403, "csrf")
+    del browser.headers["X-CSRF-Token"]
+    assert problem(browser.post("/courses", json=COURSE)) == (403, "csrf")
+    assert browser.get("/courses").json["items"] == []
+
+
+def test_a_program_needs_no_such_token_and_its_cookie_counts_for_nothing(sqlite_service: Service) -> None:
+    admin, user = sqlite_service.user(Role.ADMIN), sqlite_service.user()
+    browser = sqlite_service.browser(admin)
+    token = sqlite_service.program(user).headers["Authorization"]
+    assert browser.get("/auth/me", headers={"Authorization": token}).json["id"] == user
+    del browser.headers["X-CSRF-Token"]
+    assert browser.post("/courses", json=COURSE, headers={"Authorization": token}).status_code == 201
+    for bad in ("Bearer sa_nonsense", "Bearer", "Basic YTpi", token.replace("Bearer sa_", "Bearer sa-")):
+        assert problem(browser.get("/auth/me", headers={"Authorization": bad})) == (401, "bad_token")
+
+
+@pytest.mark.parametrize(
+    ("base", "secure"),
+    [
+        ("http://localhost", False),
+        ("http://127.0.0.1:8000", False),
+        ("https://localhost", True),
+        ("https://school.example", True),
+    ],
+)
+def test_the_cookie_is_sent_over_https_only_but_on_the_machine_itself(
+    sqlite_service: Service, base: str, secure: bool
+) -> None:
+    sqlite_service.user(name="Ada")
+    answer = sqlite_service.guest().post("/auth/login", json=LOGIN, base_url=base)
+    assert answer.status_code == 200
+    flags = set(answer.headers["Set-Cookie"].split("; "))
+    assert {"HttpOnly", "SameSite=Lax"} <= flags and ("Secure" in flags) is secure
+
+
+def test_no_password_is_taken_over_plain_http_from_another_machine(sqlite_service: Service) -> None:
+    sqlite_service.user(name="Ada")
+    guest = sqlite_service.guest()
+    for path, body in (("/auth/login", LOGIN), ("/auth/redeem", {"secret": "x", "password": "x"})):
+        answer = guest.post(path, json=body, base_url="http://school.example")
+        assert problem(answer) == (403, "https_required")
+        assert not answer.headers.getlist("Set-Cookie")
+
+
+FORWARDED = {"X-Forwarded-For": "192.0.2.5", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "school.example"}
+
+
+def test_what_a_proxy_says_counts_only_when_there_is_one(make: MakeService) -> None:
+    service = make(login_attempts_per_minute=1)
+    service.user(name="Ada")
+    login = {"json": LOGIN, "base_url": "http://10.0.0.1:8000"}
+    assert problem(service.guest().post("/auth/login", headers=FORWARDED, **login)) == (403, "https_required")
+    wrong = [{"email": f"{name}@example.org", "password": "wrong"} for name in "ab"]
+    claimed = [{"X-Forwarded-For": f"192.0.2.{number}"} for number in range(2)]
+    answers = [service.guest().post("/auth/login", json=wrong[n], headers=claimed[n]) for n in range(2)]
+    assert [problem(answer)[0] for answer in answers] == [401, 429]
+
+
+def test_what_the_proxy_says_counts_as_far_as_it_is_trusted(make: MakeService) -> None:
+    service = make(trusted_proxies=1, login_attempts_per_minute=1)
+    service.user(name="Ada")
+    answer = service.guest().post("/auth/login", json=LOGIN, headers=FORWARDED, base_url="http://10.0.0.1:8000")
+    assert answer.status_code == 200 and "; Secure" in answer.headers["Set-Cookie"]
+    admin = service.program(service.user(Role.ADMIN))
+    body = {"email": "new@example.org", "name": "N", "role": "viewer"}
+    made = admin.post("/users", json=body, headers=FORWARDED, base_url="http://10.0.0.1:8000")
+    assert made.json["invitation"]["link"].startswith("https://school.example/#/")
+    # the client's own claim comes before the address that the proxy saw
+    wrong = [{"email": f"{name}@example.org", "password": "wrong"} for name in "ab"]
+    claimed = [{"X-Forwarded-For": f"192.0.2.{number}, 198.51.100.7"} for number in range(2)]
+    answers = [service.guest().post("/auth/login", json=wrong[n], headers=claimed[n]) for n in range(2)]
+    assert [problem(answer)[0] for answer in answers] == [401, 429]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/readyz", "/api/docs/", "/api/openapi.json", "/api/v1/courses", "/api/v1/nothing"]
+)
+def test_every_answer_is_protected(sqlite_service: Service, path: str) -> None:
+    headers = sqlite_service.app.test_client().get(path).headers
+    assert "default-src 'self'" in headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cache-Control"]
+    assert headers["X-Request-ID"]
+
+
+def test_a_request_is_known_by_its_id_in_answer_audit_and_log(
+    sqlite_service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = sqlite_service.admin()
+    answer = client.post("/courses", json=COURSE, headers={"X-Request-ID": "given.by-client_1"})
+    assert answer.headers["X-Request-ID"] == "given.by-client_1"
+    with sqlite_service.db() as db:
+        assert [event.request_id for event in db.query(AuditEvent)] == ["given.by-client_1"]
+    for unusable in ("short", "x" * 65, "has spaces in it", "<script>alert</script>"):
+        made = client.get("/courses", headers={"X-Request-ID": unusable}).headers["X-Request-ID"]
+        assert made != unusable and len(made) == 16
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the password of the database is hunter2")
+
+    monkeypatch.setattr(audit, "events", fail)
+    with caplog.at_level(logging.ERROR):
+        failed = client.get("/audit", headers={"X-Request-ID": "the-failed-one"})
+    assert problem(failed) == (500, "internal")
+    assert failed.json["request_id"] == failed.headers["X-Request-ID"] == "the-failed-one"
+    shown = json.dumps(failed.json)
+    assert "hunter2" not in shown and "RuntimeError" not in shown and "Traceback" not in shown
+    assert failed.headers["X-Content-Type-Options"] == "nosniff"
+    assert "the-failed-one" in caplog.text and "hunter2" in caplog.text
+    monkeypatch.undo()
+    assert client.get("/audit").status_code == 200
+
+
+def test_unknown_paths_and_wrong_methods_are_problem_documents(sqlite_service: Service) -> None:
+    client = sqlite_service.admin()
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        assert problem(client.open(method, "/api/v1/nothing")) == (404, "not_found")
+        assert problem(client.open(method, "/api")) == (404, "not_found")
+    refused = client.delete("/courses")
+    assert problem(refused) == (405, "method_not_allowed")
+    assert {"GET", "POST"} <= {name.strip() for name in refused.headers["Allow"].split(",")}
+    assert problem(client.post("/courses", data="{", content_type="application/json"))[0] in (400, 422)
+    assert problem(client.post("/courses", data=b"\xff", content_type="application/json"))[0] in (400, 422)
