@@ -86,8 +86,6 @@ class Withdrawal(MethodView):
         """End a student's consent and erase everything made of the face; the attendance stays"""
         with writing() as db:
             erasure = consents.withdraw(db, actor(), student_id, now())
-        eraser = getattr(services(), "eraser", None)
-        if eraser is not None:
-            eraser.run_pending(now())
+        services().eraser.run_pending(now())
         with reading() as db:
             return consents.withdrawal(db, erasure.id)
