@@ -12,8 +12,8 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from recognizer.durable_files import write_atomically
 from recognizer.images import ImageLimits
 from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
 from training.production import TrainingJob, TrainingResult, run_training
-from training.progress import ProgressBar, ProgressFile
+from training.progress import ProgressFile, Shown
 from training.trainer import TrainingConfig
 
 FINE, UNUSABLE, INTERRUPTED = 0, 2, 130
@@ -187,12 +187,12 @@ def _run(arguments: argparse.Namespace, settings: Settings, file: ProgressFile |
     )
     if arguments.json and not arguments.json.absolute().parent.is_dir():
         raise ConfigurationError(f"--json cannot write {arguments.json}: name a file in a folder that exists")
-    output = arguments.output or settings.model_dir
+    output, shown = arguments.output or settings.model_dir, Shown(file)
     job = TrainingJob(
         dataset_dir=arguments.dataset or settings.dataset_dir,
         output_dir=output,
         config=config,
-        find_weights=_Weights(arguments, settings, _Shown(file)),
+        find_weights=_Weights(arguments, settings, shown),
         strangers_dir=arguments.unknown,
         only=_listed(arguments.only) if arguments.only else None,
         cache_dir=None if arguments.no_cache else settings.cache_dir or default_cache_dir(),
@@ -207,7 +207,7 @@ def _run(arguments: argparse.Namespace, settings: Settings, file: ProgressFile |
     )
     limit_threads(settings.threads)
     with _log_into(output):
-        result = run_training(job, _Shown(file), _say, file.begin if file else _quietly)
+        result = run_training(job, shown, _say, shown.begin)
     print()
     print(result.summary)
     print(f"Model {result.stored.version} is in use: {output / 'face_classifier_v1.pkl'}")
@@ -231,34 +231,10 @@ def _listed(path: Path) -> frozenset[str]:
 
 
 @dataclass(frozen=True)
-class _Shown:
-    """Shows progress on the terminal, and in the file when there is one."""
-
-    file: ProgressFile | None
-
-    @contextmanager
-    def __call__(self, what: str, unit: str = "photo") -> Iterator[Callable[..., None]]:
-        with ExitStack() as opened:
-            displays = [opened.enter_context(ProgressBar(what, unit))]
-            if self.file is not None:
-                displays.append(opened.enter_context(self.file.show(what)))
-
-            def show(done: int, total: int, cached: int = 0) -> None:
-                for display in displays:
-                    display(done, total, cached)
-
-            yield show
-
-
-def _quietly(stage: str, message: str) -> None:
-    """Nobody asked for the stages."""
-
-
-@dataclass(frozen=True)
 class _Weights:
     arguments: argparse.Namespace
     settings: Settings
-    show: _Shown
+    show: Shown
 
     def __call__(self) -> WeightsFile:
         with self.show("FaceNet weights", unit="B") as progress:

@@ -7,7 +7,8 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -125,6 +126,32 @@ class ProgressFile:
         except OSError as error:  # a full disk stops whoever reads along, not the training
             _logger.warning("the progress cannot be written to %s: %s", self._path, error.strerror or error)
             self._file = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Progress for both: called with what is done, it gives a ``ProgressBar``, and what that shows also goes into
+    ``file``, when there is one."""
+
+    file: ProgressFile | None
+
+    def begin(self, stage: str, message: str) -> None:
+        """A new stage, which only the file tells."""
+        if self.file is not None:
+            self.file.begin(stage, message)
+
+    @contextmanager
+    def __call__(self, what: str, unit: str = "photo") -> Iterator[Callable[..., None]]:
+        with ExitStack() as opened:
+            displays = [opened.enter_context(ProgressBar(what, unit))]
+            if self.file is not None:
+                displays.append(opened.enter_context(self.file.show(what)))
+
+            def show(done: int, total: int, cached: int = 0) -> None:
+                for display in displays:
+                    display(done, total, cached)
+
+            yield show
 
 
 def lock_of(path: Path) -> Path:
