@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 import pytest
@@ -296,6 +297,23 @@ def test_a_reset_link_replaces_the_password_and_every_login(service: Service) ->
     service.clock.advance(hours=2)
     too_late = service.guest().post("/auth/redeem", json={**body, "secret": secret_of(late["link"])})
     assert problem(too_late) == (404, "bad_link")
+
+
+def test_of_two_who_use_a_link_at_once_one_succeeds(service: Service) -> None:
+    link = service.admin().post(f"/users/{service.user(name='Ada')}/reset-link").json["link"]
+    start, answers = threading.Barrier(2), []
+
+    def use(number: int) -> None:
+        body = {"secret": secret_of(link), "password": f"{NEW_PASSWORD} {number}"}
+        start.wait()
+        answers.append(service.guest().post("/auth/redeem", json=body).status_code)
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [200, 404]
 
 
 def test_a_changed_password_makes_reset_links_useless(service: Service) -> None:

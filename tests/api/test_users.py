@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from attendance import tokens
 from attendance.models import AuditEvent, Role, UserAccount
 from attendance.scopes import Scope
 from support.service import Client, Service, problem
@@ -174,6 +175,16 @@ def test_tokens_are_made_in_a_browser_and_admin_scopes_by_admins(service: Servic
         assert problem(browser.post("/tokens", json={**TOKEN, **wrong})) == (422, "invalid")
     admin = service.browser(service.user(Role.ADMIN))
     assert admin.post("/tokens", json={**TOKEN, "scopes": list(Scope)}).status_code == 201
+
+
+def test_nobody_gathers_tokens_without_end(sqlite_service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "_MOST", 2)
+    browser = sqlite_service.browser(sqlite_service.user())
+    first = browser.post("/tokens", json=TOKEN).json["token"]["id"]
+    assert browser.post("/tokens", json=TOKEN).status_code == 201
+    assert problem(browser.post("/tokens", json=TOKEN)) == (409, "too_many_tokens")
+    browser.delete(f"/tokens/{first}")
+    assert browser.post("/tokens", json=TOKEN).status_code == 201
 
 
 def test_only_an_admin_sees_and_revokes_the_tokens_of_others(service: Service) -> None:
