@@ -66,7 +66,7 @@ def test_two_processes_lose_nothing_and_count_nothing_twice(database_url: str) -
         start = manager.Barrier(2 * marking.THREADS)
         running = [pool.submit(marking.mark_at_once, database_url, session_id, user_id, seed, start) for seed in seeds]
         for each in running:
-            each.result(60)
+            each.result(120)
 
     with database.reading() as db:
         records = db.query(AttendanceRecord).all()

@@ -15,7 +15,7 @@ from attendance.faces_seen import FaceValues, FrameValues
 from attendance.models import Role
 from attendance.policy import Policy
 
-STUDENTS, SIGHTINGS, FACES, THREADS = 60, 2000, 5, 8
+STUDENTS, SIGHTINGS, FACES, THREADS = 60, 2000, 8, 8
 OPENED = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
