@@ -31,7 +31,7 @@ class Course:
         path = f"/sessions/{session or self.session}"
         assert self.client.post(f"{path}/open").status_code == 200
         assert self.client.post(f"{path}/close").status_code == 200
-        self.service.clock.advance(seconds=120)
+        self.service.clock.advance(seconds=130)
         self.service.chores()
 
     def excuse(self, **values: Any) -> Any:
@@ -87,7 +87,7 @@ def test_an_excuse_that_comes_while_the_session_is_settled_counts(course: Course
     assert course.client.post(f"{path}/open").status_code == 200
     service.enrol(course.id, di := service.student("di"))  # has no record before the close makes one
     assert course.client.post(f"{path}/close").status_code == 200
-    service.clock.advance(seconds=120)
+    service.clock.advance(seconds=130)
     barrier = Barrier(4)
 
     def settle() -> None:

@@ -70,7 +70,7 @@ class Room:
 
     def settle(self) -> None:
         self.client.post(f"{self.path}/close")
-        self.service.clock.advance(seconds=120)
+        self.service.clock.advance(seconds=130)
         self.service.chores()
 
     def history(self, who: str) -> list[tuple[str, str, str, str | None]]:

@@ -114,7 +114,7 @@ class Class:
     def settle(self) -> None:
         """Close, and let the grace pass."""
         assert self.client.post(f"{self.path}/close").status_code == 200
-        self.service.clock.advance(seconds=120)
+        self.service.clock.advance(seconds=130)
         self.service.chores()
 
     def lock(self) -> None:
@@ -208,7 +208,7 @@ def test_nobody_is_absent_before_the_grace_has_passed_and_then_at_once(group: Cl
     group.client.post(f"{group.path}/open")
     see(service, group.session, group.ada)
     group.client.post(f"{group.path}/close")
-    service.clock.advance(seconds=119, microseconds=999999)
+    service.clock.advance(seconds=129, microseconds=999999)
     service.chores()
     assert statuses(group.client, group.session) == {"ada": "present", "bo": "unmarked"}
     assert group.client.get(group.path).json["settled_at"] is None
@@ -229,7 +229,7 @@ def test_who_reads_after_the_grace_reads_it_settled_whenever_the_chore_runs(
 ) -> None:
     group.client.post(f"{group.path}/open")
     group.client.post(f"{group.path}/close")
-    service.clock.advance(seconds=120)
+    service.clock.advance(seconds=130)
     assert group.client.get(f"{group.path}{path}").json["settled_at"] is not None
     assert statuses(group.client, group.session) == {"ada": "absent", "bo": "absent"}
 
@@ -237,7 +237,7 @@ def test_who_reads_after_the_grace_reads_it_settled_whenever_the_chore_runs(
 def test_two_processes_settle_at_once(group: Class, service: Service) -> None:
     group.client.post(f"{group.path}/open")
     group.client.post(f"{group.path}/close")
-    service.clock.advance(seconds=120)
+    service.clock.advance(seconds=130)
     at_once(*[service.chores] * 4)
     with service.db() as db:
         assert db.query(AttendanceChange).count() == 2
@@ -260,7 +260,7 @@ def test_locking_waits_for_queued_frames_and_needs_a_lead(group: Class, service:
     assert problem(group.lead_client.post(f"{group.path}/lock")) == (409, "session_open")
     group.client.post(f"{group.path}/close")
     assert problem(group.lead_client.post(f"{group.path}/lock")) == (409, "not_settled")
-    service.clock.advance(seconds=120)
+    service.clock.advance(seconds=130)
     assert problem(group.client.post(f"{group.path}/lock")) == (403, "not_lead")
     locked = group.lead_client.post(f"{group.path}/lock").json
     assert locked["state"] == "locked" and locked["locked_at"] and locked["settled_at"]
@@ -271,7 +271,7 @@ def test_locking_waits_for_queued_frames_and_needs_a_lead(group: Class, service:
 def test_a_closed_session_locks_by_itself_and_anew_after_it_was_reopened(group: Class, service: Service) -> None:
     group.client.post(f"{group.path}/open")
     group.settle()
-    service.clock.advance(hours=72, seconds=-121)
+    service.clock.advance(hours=72, seconds=-131)
     service.chores()
     assert group.client.get(group.path).json["state"] == "closed"
     service.clock.advance(seconds=1)

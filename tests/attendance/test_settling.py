@@ -56,7 +56,7 @@ def test_what_two_servers_do_at_once_is_done_once(service: Service, database_url
     other = Database(database_url)
     try:
         with ThreadPoolExecutor(4) as pool:
-            now = MONDAY + POLICY.close_grace
+            now = MONDAY + POLICY.settle_after
             counts = list(pool.map(lambda db: settling.settle_due(db, POLICY, now), [service.database, other] * 2))
             assert sum(counts) == 4
             now = MONDAY + POLICY.lock_after
