@@ -63,6 +63,7 @@ KEPT_TO: dict[str, tuple[str, ...]] = {
     "cv2": IMAGE_MODULES,
     "sqlalchemy": ("attendance",),
     "alembic": ("attendance",),
+    "psycopg": ("attendance",),
     "flask": WEB,
     "flask_cors": WEB,
     "werkzeug": WEB,

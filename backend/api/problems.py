@@ -6,6 +6,7 @@ log as well. Of an unexpected error nothing is told but that id.
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -17,6 +18,7 @@ from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
 from api.context import request_id
+from attendance.database import unavailable
 from errors import (
     AuthenticationError,
     BusyError,
@@ -194,6 +196,11 @@ def _flattened(messages: Any, path: str = "") -> Iterable[dict[str, Any]]:
 def _unexpected(error: Exception) -> Response:
     original = getattr(error, "original_exception", None) or error
     _logger.error("request %s failed", request_id(), exc_info=original)
+    away = unavailable(original)
+    if away is None and isinstance(original, OSError) and original.errno == errno.ENOSPC:
+        away = "the disk is full: nothing was changed. Whoever runs this server must free space"
+    if away is not None:
+        return problem(503, "unavailable", f"{away}. Try again in a moment", headers={"Retry-After": "5"})
     return problem(
         500, "internal", "something went wrong here; tell whoever runs this server the request id, it is in the log"
     )

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -20,6 +21,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from errors import ConfigurationError
@@ -216,11 +218,18 @@ def is_ready(database: Database) -> bool:
         return False
 
 
-def is_reachable(database: Database) -> bool:
-    """Whether the database answers."""
-    try:
-        with database.engine.connect() as connection:
-            connection.execute(text("SELECT 1"))
-    except SQLAlchemyError:
-        return False
-    return True
+def unavailable(error: BaseException) -> str | None:
+    """What is wrong with the database when ``error`` came from its being away, locked or full rather than from what was
+    asked of it; None otherwise. For people, without the driver's own words."""
+    if isinstance(error, PoolTimeoutError):
+        return "the database has no connection free"
+    if not isinstance(error, DBAPIError):
+        return None
+    said = str(error.orig).lower()
+    if "disk is full" in said or "no space left" in said:
+        return "the disk is full: nothing was changed. Whoever runs this server must free space"
+    if "locked" in said or "readonly" in said or "disk i/o error" in said or "unable to open" in said:
+        return "the database cannot be written at the moment: nothing was changed"
+    if error.connection_invalidated or isinstance(error.orig, psycopg.OperationalError):
+        return "the database does not answer: nothing was changed"
+    return None

@@ -9,8 +9,9 @@ from datetime import timedelta
 @dataclass(frozen=True, slots=True)
 class Policy:
     """confirm_sightings accepted sightings of a student within confirm_window make a mark. close_grace: how long after
-    a close queued frames count. recognition: how long one that came in time may take to be recognised. lock_after: from the close until marks can no longer be corrected. review_crops: how
-    long a doubtful face's crop is kept. frame_records: how long sightings and frames' answers are."""
+    a close queued frames count. recognition: how long one that came in time may take to be recognised. lock_after: from
+    the close until marks can no longer be corrected. review_crops: how long a doubtful face's crop is kept.
+    frame_records: how long sightings and frames' answers are."""
 
     confirm_sightings: int = 2
     confirm_window: timedelta = timedelta(seconds=10)

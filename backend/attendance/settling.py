@@ -42,8 +42,8 @@ def settle_due(
     session_id: int | None = None,
     course_id: int | None = None,
 ) -> int:
-    """Settle the closed sessions whose grace has passed, with the time a last frame may take; how many. session_id, course_id: only that one, only those
-    of that course: to be called before a sheet or a report of it is read."""
+    """Settle the closed sessions whose grace has passed, with the time a last frame may take; how many. session_id,
+    course_id: only that one, only those of that course: to be called before a sheet or a report of it is read."""
     due = and_(
         ClassSession.state == SessionState.CLOSED,
         ClassSession.settled_at.is_(None),
