@@ -103,8 +103,15 @@ def create_app(
         app,
         origins=list(settings.cors_origins),
         supports_credentials=True,
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", security.CSRF_HEADER],
-        expose_headers=["ETag", "Retry-After", "X-Request-ID", "Content-Disposition"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "If-Match",
+            "X-Captured-At",
+            security.CSRF_HEADER,
+        ],
+        expose_headers=["ETag", "Retry-After", "X-Request-ID", "Content-Disposition", "Idempotency-Replayed"],
     )
     app.after_request(_protect)
     security.check_every_endpoint_has_a_rule(app)

@@ -12,7 +12,7 @@ from api.context import actor, now, reading, services
 from api.documented import Blueprint
 from api.pictures import body_doc, many_doc, picture, pictures
 from api.schemas import Id, Moment
-from api.security import EVERYBODY, STAFF, needs
+from api.security import STAFF, needs
 from attendance import face_images
 from attendance.scopes import Scope
 
@@ -91,7 +91,7 @@ class DeletedSchema(ma.Schema):
 
 @blueprint.route("/students/<id:student_id>/faces")
 class Faces(MethodView):
-    @needs(EVERYBODY, Scope.FACES_READ)
+    @needs(STAFF, Scope.FACES_READ)
     @blueprint.response(200, FaceImageSchema(many=True))
     def get(self, student_id: int) -> Any:
         """A student's face images, the latest first"""
@@ -137,7 +137,7 @@ class OneFace(MethodView):
 
 @blueprint.route("/faces/<id:face_id>/image")
 class FacePicture(MethodView):
-    @needs(EVERYBODY, Scope.FACES_READ)
+    @needs(STAFF, Scope.FACES_READ)
     @blueprint.response(
         200, {"type": "string", "format": "binary"}, content_type="image/jpeg", description="the stored image"
     )

@@ -113,7 +113,7 @@ def test_only_those_who_teach_the_student(school: Service) -> None:
         client = school.program(user)
         assert client.post(f"/students/{student}/faces", **png(good(shot=1))).status_code == 403
         assert client.delete(f"/faces/{made['id']}").status_code == 403
-    assert school.program(viewer).get(f"/faces/{made['id']}/image").status_code == 200
+    assert problem(school.program(viewer).get(f"/faces/{made['id']}/image")) == (403, "role")
     assert problem(school.program(other).get(f"/faces/{made['id']}/image")) == (403, "foreign_student")
 
 
