@@ -6,48 +6,20 @@ The table is written by hand, from the rules of the product, and must name every
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
 import pytest
 from flask import Flask
+from werkzeug.test import TestResponse
 
 from api import urls
-from attendance.models import (
-    ApiToken,
-    AttendanceRecord,
-    AuditEvent,
-    CalendarFeed,
-    ClassSession,
-    Consent,
-    ConsentMethod,
-    Course,
-    CourseStaff,
-    Enrolment,
-    Excuse,
-    FaceImage,
-    FaceImageState,
-    Frame,
-    ReviewItem,
-    Role,
-    ScheduleRule,
-    SessionState,
-    Sighting,
-    SightingDecision,
-    Student,
-    TrainingJob,
-    TrainingState,
-    UserAccount,
-    WarningKind,
-    WarningRule,
-    WarningSent,
-)
+from attendance.models import AuditEvent, UserAccount
 from attendance.scopes import Scope
 from support.recognition import picture
 from support.service import Client, Service, problem
+from support.world import World, make_world
 
 ANYBODY, EVERYBODY, STAFF, ADMIN = "anybody", "everybody", "staff", "admin"
 COURSE, STUDENT = "foreign_course", "foreign_student"
@@ -259,33 +231,27 @@ def test_the_table_names_every_endpoint() -> None:
     assert set(endpoints()) == set(TABLE)
 
 
-@dataclass
-class World:
-    """users: ids by what they are. ids: what path parameters stand for, all of one course."""
+def client_of(world: World, user: str, row: Row) -> Client:
+    """The user's program; their browser where a program will not do."""
+    if row.scope is None:
+        return world.service.browser(world.users[user])
+    return world.service.program(world.users[user], row.scope)
 
-    service: Service
-    users: dict[str, int]
-    ids: dict[str, Any]
 
-    def client(self, user: str, row: Row) -> Client:
-        """The user's program; their browser where a program will not do."""
-        if row.scope is None:
-            return self.service.browser(self.users[user])
-        return self.service.program(self.users[user], row.scope)
+def call(world: World, endpoint: str, client: Client) -> TestResponse:
+    """Ask for ``endpoint`` as its row says."""
+    row = TABLE[endpoint]
+    method, path = endpoint.split(" ")
+    send = {name: _filled(value, world.ids) for name, value in row.send.items()}
+    return client.open(method, (path + row.query).format(**world.ids), headers=row.headers, **send)
 
-    def call(self, endpoint: str, row: Row, client: Client) -> Any:
-        method, path = endpoint.split(" ")
-        send = {name: self._filled(value) for name, value in row.send.items()}
-        return client.open(method, (path + row.query).format(**self.ids), headers=row.headers, **send)
 
-    def _filled(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: self._filled(each) for name, each in value.items()}
-        if isinstance(value, list):
-            return [self._filled(each) for each in value]
-        if isinstance(value, str) and value.startswith("{"):
-            return self.ids[value.strip("{}")]
-        return value
+def _filled(value: Any, ids: dict[str, Any]) -> Any:
+    if isinstance(value, dict):
+        return {name: _filled(each, ids) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, ids) for each in value]
+    return ids[value.strip("{}")] if isinstance(value, str) and value.startswith("{") else value
 
 
 @pytest.fixture
@@ -293,158 +259,15 @@ def world(sqlite_service: Service) -> World:
     return make_world(sqlite_service)
 
 
-def make_world(service: Service) -> World:
-    """One of everything, with an open session, in a course of ``lead`` and ``viewer``; ``foreign`` and
-    ``foreign_viewer`` have a course too."""
-    now, users = service.clock.now(), {}
-    ids: dict[str, Any] = {"kind": "csv", "secret": "x" * 43, "version": "v1", "name": "training_summary.txt"}
-    with service.db() as db:
-
-        def add(thing: Any) -> int:
-            db.add(thing)
-            db.flush()
-            return int(getattr(thing, "id", 0) or 0)
-
-        for name, role in {
-            "admin": Role.ADMIN,
-            "lead": Role.INSTRUCTOR,
-            "viewer": Role.VIEWER,
-            "foreign": Role.INSTRUCTOR,
-            "foreign_viewer": Role.VIEWER,
-            "colleague": Role.INSTRUCTOR,
-        }.items():
-            users[name] = add(UserAccount(name=name, email=f"{name}@example.org", role=role, created_at=now))
-        ids["user_id"] = users["colleague"]
-        for code, lead, viewer in (("MINE", "lead", "viewer"), ("THEIRS", "foreign", "foreign_viewer")):
-            course = add(Course(code=code, title=code, term="T", timezone="UTC", created_at=now))
-            add(CourseStaff(course_id=course, user_id=users[lead], is_lead=True, added_at=now))
-            add(CourseStaff(course_id=course, user_id=users[viewer], is_lead=False, added_at=now))
-            ids.setdefault("course_id", course)
-        mine = ids["course_id"]
-        student = ids["student_id"] = add(Student(external_id="S001", name="Ada", created_at=now))
-        consent = add(
-            Consent(
-                student_id=student,
-                policy_version="1",
-                method=ConsentMethod.PAPER,
-                given_at=now,
-                recorded_by=users["admin"],
-            )
-        )
-        ids["enrolment_id"] = add(
-            Enrolment(course_id=mine, student_id=student, starts_on=date(2026, 9, 1), created_at=now)
-        )
-        session = ids["session_id"] = add(
-            ClassSession(
-                course_id=mine,
-                starts_at=now,
-                ends_at=now + timedelta(hours=1),
-                late_after=now + timedelta(minutes=10),
-                state=SessionState.OPEN,
-                opened_at=now,
-                created_at=now,
-            )
-        )
-        ids["record_id"] = add(AttendanceRecord(session_id=session, student_id=student, updated_at=now))
-        frame = add(
-            Frame(
-                session_id=session,
-                event_uuid="k",
-                body_sha256="0" * 64,
-                captured_at=now,
-                received_at=now,
-                model_version="v1",
-            )
-        )
-        sighting = add(
-            Sighting(
-                session_id=session,
-                frame_id=frame,
-                face_index=0,
-                captured_at=now,
-                received_at=now,
-                similarity=0.5,
-                score=0.5,
-                margin=0.1,
-                decision=SightingDecision.REVIEW,
-                box=[0, 0, 9, 9],
-            )
-        )
-        ids["item_id"] = add(
-            ReviewItem(
-                session_id=session,
-                sighting_id=sighting,
-                candidates=[{"student_id": student, "similarity": 0.5}],
-                created_at=now,
-            )
-        )
-        ids["excuse_id"] = add(
-            Excuse(
-                student_id=student,
-                course_id=mine,
-                starts_on=date(2026, 12, 1),
-                ends_on=date(2026, 12, 1),
-                reason_code="illness",
-                created_by=users["lead"],
-                created_at=now,
-            )
-        )
-        ids["face_id"] = add(
-            FaceImage(
-                student_id=student,
-                consent_id=consent,
-                sha256="1" * 64,
-                path="S001/1.jpg",
-                quality={},
-                state=FaceImageState.STORED,
-                created_by=users["lead"],
-                created_at=now,
-            )
-        )
-        ids["rule_id"] = add(
-            ScheduleRule(
-                course_id=mine,
-                rrule="FREQ=WEEKLY;BYDAY=MO",
-                starts_on=date(2026, 12, 1),
-                ends_on=date(2026, 12, 31),
-                start_time=now.time(),
-                duration_s=3600,
-                created_at=now,
-            )
-        )
-        warning_rule = add(
-            WarningRule(
-                course_id=mine, kind=WarningKind.ABSENCES, threshold=3, created_by=users["lead"], created_at=now
-            )
-        )
-        assert warning_rule == ids["rule_id"], "one path parameter stands for both"
-        ids["warning_id"] = add(
-            WarningSent(rule_id=warning_rule, student_id=student, occasion=session, value=3, at=now)
-        )
-        ids["token_id"] = add(
-            ApiToken(
-                user_id=users["colleague"],
-                name="t",
-                shown="sa_",
-                secret_sha256="2" * 64,
-                scopes=[],
-                created_at=now,
-                expires_at=now + timedelta(days=1),
-            )
-        )
-        ids["feed_id"] = add(CalendarFeed(user_id=users["colleague"], secret_sha256="3" * 64, created_at=now))
-        ids["training_id"] = add(
-            TrainingJob(state=TrainingState.FAILED, started_by=users["admin"], created_at=now, finished_at=now)
-        )
-    return World(service, users, ids)
-
-
 @pytest.mark.parametrize("endpoint", sorted(TABLE))
 def test_only_those_it_is_for(endpoint: str, world: World) -> None:
     row = TABLE[endpoint]
-    refused: Callable[[Client], tuple[int, str]] = lambda client: problem(world.call(endpoint, row, client))  # noqa: E731
+
+    def refused(client: Client) -> tuple[int, str]:
+        return problem(call(world, endpoint, client))
+
     if row.who == ANYBODY:
-        assert world.call(endpoint, row, world.service.guest()).status_code == row.fine
+        assert call(world, endpoint, world.service.guest()).status_code == row.fine
         return
     assert refused(world.service.guest()) == (401, "not_logged_in")
     assert refused(Client(world.service.app.test_client(), {"Authorization": "Bearer sa_wrong"})) == (401, "bad_token")
@@ -452,10 +275,10 @@ def test_only_those_it_is_for(endpoint: str, world: World) -> None:
     assert refused(world.service.program(world.users["admin"], *others)) == (403, "scope")
     wrong = {STAFF: "viewer", ADMIN: "lead"}.get(row.who)
     if wrong is not None:
-        assert refused(world.client(wrong, row)) == (403, "role")
+        assert refused(client_of(world, wrong, row)) == (403, "role")
     if row.foreign is not None:
         foreign = "foreign_viewer" if row.who == EVERYBODY else "foreign"
-        assert refused(world.client(foreign, row)) == (403, row.foreign)
+        assert refused(client_of(world, foreign, row)) == (403, row.foreign)
     right = {EVERYBODY: "viewer", STAFF: "lead", ADMIN: "admin"}[row.who]
     if not endpoint.startswith("GET"):
         forgetful = world.service.browser(world.users[right])
@@ -463,10 +286,10 @@ def test_only_those_it_is_for(endpoint: str, world: World) -> None:
         assert refused(forgetful) == (403, "csrf")
     with world.service.db() as db:
         assert db.query(AuditEvent).count() == 0, "something was done for somebody who was refused"
-    answer = world.call(endpoint, row, world.client(right, row))
+    answer = call(world, endpoint, client_of(world, right, row))
     assert answer.status_code == row.fine, answer.get_data(as_text=True)[:500]
     # a disabled account is nobody at once
-    client = world.client(right, row)
+    client = client_of(world, right, row)
     with world.service.db() as db:
         db.get_one(UserAccount, world.users[right]).disabled_at = world.service.clock.now()
     assert refused(client)[0] == 401
