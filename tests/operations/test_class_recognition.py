@@ -5,11 +5,19 @@ Of each student ten photos are trained on; the frames are other photos of theirs
 other days, by other cameras and in other light: harder than what a camera sees of somebody in ten seconds, of which a
 second frame is much like the first. A stranger whom one frame takes for a student is seen again, as before a camera.
 
-The models are trained with ``--threshold-percentile 98``, what the README advises where students are turned away too
-often: by the default of 95 one photo in twenty is left to a person, and of such photos as these 16 of the 20 students
-(FaceNet; 18 with dlib) are marked from their first two. With 98 it is 19 with either, all 20 from their first four; the
-one left is doubtful in one of the first two, and goes to review. With 100 the students set no limit, and dlib marks 3
-of the 200 strangers: that is no remedy. Drawn people are easier: all 20 from their first two.
+A student is to be marked from two frames. The hard way, these are two different photos, each accepted by itself. As
+before a camera, where a second frame is much like the first, they are one photo and the next frame of the same moment;
+whoever is not marked the hard way must be marked so from one of the same two photos.
+
+--threshold-percentile is the README's remedy where students are turned away too often; by its default of 95 one photo
+in twenty is left to a person on purpose. Of the 20 students are marked the hard way, of the 200 strangers marked:
+
+    FaceNet   95: 16 and 0     98: 19 and 0     99: 20 and 0     100: 20 and 1
+    dlib      95: 18 and 0     98: 19 and 0     99: 19 and 0     100: 19 and 3
+
+So FaceNet is tried with 99, where it does all that is asked, and dlib with 98; one of the two photos of the student who
+is left is doubtful to it, and goes to review. With 100 the students set no limit, and strangers show it. Drawn people
+are easier.
 
 The figures are printed: ``pytest -s``.
 """
@@ -54,11 +62,13 @@ class School:
 
 @dataclass
 class Figures:
-    """first_two, all_four: students marked after so many frames. review: items made by students' frames.
+    """first_two, all_four: students marked after so many photos. camera: those not marked from the first two, but from
+    one of them and the next frame of the same moment. review: items made by students' frames.
     wrong: marks of somebody else than the one in the frame. strangers_*: of the strangers."""
 
     first_two: set[str] = field(default_factory=set)
     all_four: set[str] = field(default_factory=set)
+    camera: set[str] = field(default_factory=set)
     frames: int = 0
     accepted: int = 0
     review: int = 0
@@ -70,9 +80,10 @@ class Figures:
 
     def __str__(self) -> str:
         return (
-            f"marked from their first two frames: {len(self.first_two)} of {STUDENTS} students, "
-            f"within four: {len(self.all_four)}; of {self.frames} frames of students {self.accepted} accepted, "
-            f"{self.review} to review, {self.wrong} marks of somebody else; of {self.strangers} strangers "
+            f"marked from their first two photos: {len(self.first_two)} of {STUDENTS} students, of the others "
+            f"{len(self.camera)} from two frames of one of these; from four photos: {len(self.all_four)}; "
+            f"of {self.frames} frames of students {self.accepted} accepted, {self.review} to review, "
+            f"{self.wrong} marks of somebody else; of {self.strangers} strangers "
             f"{self.strangers_marked} marked, {self.strangers_accepted} accepted in a single frame, "
             f"{self.strangers_in_review} to review"
         )
@@ -156,10 +167,18 @@ def measure(school: School, service: Service) -> Figures:
             if number + 1 in (2, FRAMES) and student in present(camera, session):
                 (figures.first_two if number + 1 == 2 else figures.all_four).add(student)
         service.clock.advance(seconds=12)  # beyond the window in which sightings confirm one another
-    # in a session of its own, in which nobody is marked yet
-    assert camera.post(f"/sessions/{session}/close").status_code == 200
-    session = service.session(course)
-    assert camera.post(f"/sessions/{session}/open").status_code == 200
+    # each in a session of its own, in which nobody is marked yet
+    session = another_session(service, camera, session)
+    send = Camera(service, camera, session)
+    for student, frames in school.frames.items():
+        for frame in frames[:2] if student not in figures.first_two else ():
+            answers = [send(frame), send(moved_a_little(frame))]
+            figures.wrong += sum(
+                change["student"]["external_id"] != student for answer in answers for change in answer["changes"]
+            )
+            service.clock.advance(seconds=12)
+    figures.camera = present(camera, session)
+    session = another_session(service, camera, session)
     send = Camera(service, camera, session)
     for frame in school.strangers:
         figures.strangers += 1
@@ -171,6 +190,15 @@ def measure(school: School, service: Service) -> Figures:
         service.clock.advance(seconds=12)  # beyond the window in which sightings confirm one another
     figures.strangers_marked = len(present(camera, session))
     return figures
+
+
+def another_session(service: Service, client: Client, session: int) -> int:
+    """The next session of the same course, open; the one before is closed."""
+    assert client.post(f"/sessions/{session}/close").status_code == 200
+    course = client.get(f"/sessions/{session}").json["course_id"]
+    following = service.session(course)
+    assert client.post(f"/sessions/{following}/open").status_code == 200
+    return following
 
 
 @dataclass
@@ -214,22 +242,23 @@ def serving(folder: Path, database_url: str, **settings: Any) -> Iterator[Servic
 
 
 def taught(
-    school: School, folder: Path, database_url: str, weights: WeightsFile, **settings: Any
+    school: School, folder: Path, database_url: str, weights: WeightsFile, percentile: float, **settings: Any
 ) -> tuple[Figures, str]:
-    """Train with --threshold-percentile 98, serve, measure; the figures, and the network that the server chose."""
-    train(school, folder / "trained", weights, TrainingConfig(threshold_percentile=98))
+    """Train with --threshold-percentile, serve, measure; the figures, and the network that the server chose."""
+    train(school, folder / "trained", weights, TrainingConfig(threshold_percentile=percentile))
     with serving(folder, database_url, model_dir=folder / "trained", **settings) as service:
         figures = measure(school, service)
         return figures, service.recognizer.embedder_info.id
 
 
-def check(figures: Figures, shown: str) -> None:
-    print(f"\n{shown}, threshold percentile 98: {figures}")
+def check(figures: Figures, shown: str, *, the_hard_way: int) -> None:
+    """the_hard_way: how many students must be marked from two different photos."""
+    print(f"\n{shown}: {figures}")
     assert (figures.frames, figures.strangers) == (STUDENTS * FRAMES, STRANGERS)
     assert figures.wrong == 0
     assert figures.strangers_marked == 0
-    assert len(figures.all_four) == STUDENTS
-    assert len(figures.first_two) >= STUDENTS - 1
+    assert len(figures.first_two | figures.camera) == len(figures.all_four) == STUDENTS
+    assert len(figures.first_two) >= the_hard_way
 
 
 @pytest.fixture
@@ -249,8 +278,8 @@ def test_every_student_is_marked_and_no_stranger_with_facenet(
     photos: Path, facenet_file: Path, facenet_weights: WeightsFile, tmp_path: Path, sqlite_url: str
 ) -> None:
     school = real_school(photos, tmp_path / "photos")
-    figures, network = taught(school, tmp_path, sqlite_url, facenet_weights, facenet_weights=facenet_file)
-    check(figures, "FaceNet, photos")
+    figures, network = taught(school, tmp_path, sqlite_url, facenet_weights, 99, facenet_weights=facenet_file)
+    check(figures, "FaceNet, photos, threshold percentile 99", the_hard_way=STUDENTS)
     assert network == "facenet"
 
 
@@ -258,14 +287,14 @@ def test_every_student_is_marked_and_no_stranger_with_dlib(
     photos: Path, dlib_weights: WeightsFile, tmp_path: Path, sqlite_url: str
 ) -> None:
     school = real_school(photos, tmp_path / "photos")
-    figures, network = taught(school, tmp_path, sqlite_url, dlib_weights)
-    check(figures, "dlib, photos")
+    figures, network = taught(school, tmp_path, sqlite_url, dlib_weights, 98)
+    check(figures, "dlib, photos, threshold percentile 98", the_hard_way=STUDENTS - 1)
     assert network == "dlib"
 
 
 def test_every_student_is_marked_and_no_stranger_on_any_machine(
     dlib_weights: WeightsFile, tmp_path: Path, sqlite_url: str
 ) -> None:
-    figures, network = taught(drawn_school(tmp_path / "photos"), tmp_path, sqlite_url, dlib_weights)
-    check(figures, "dlib, drawn faces")
+    figures, network = taught(drawn_school(tmp_path / "photos"), tmp_path, sqlite_url, dlib_weights, 98)
+    check(figures, "dlib, drawn faces, threshold percentile 98", the_hard_way=STUDENTS)
     assert network == "dlib"
