@@ -56,6 +56,7 @@ lint: environment
 
 bench: environment
 	"$(VENV_PYTHON)" benchmarks/openset.py
+	"$(VENV_PYTHON)" benchmarks/roster.py
 	"$(VENV_PYTHON)" benchmarks/scale.py
 	"$(VENV_PYTHON)" benchmarks/training_time.py
 

@@ -195,7 +195,10 @@ class ClassifierLoader(Generic[T]):
             self._tried = None if unreadable else stamp
             if not known:
                 kept = "none is in use" if self._current is None else f"{self._current.info.model_version} stays in use"
-                _logger.error("the model %s was refused, %s: %s", self._path, kept, error)
+                # before the first training there is none, and nothing is wrong
+                awaited = self._current is None and isinstance(error, ModelNotFoundError)
+                level = logging.INFO if awaited else logging.ERROR
+                _logger.log(level, "the model %s was refused, %s: %s", self._path, kept, error)
             if error is caught:
                 raise
             raise error from caught
