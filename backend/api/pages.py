@@ -15,6 +15,7 @@ from werkzeug.routing import PathConverter
 from api.context import options, services
 from api.problems import problem
 from attendance.database import is_ready
+from errors import ModelNotFoundError
 
 # The page for the classroom: static files, of which index.html is the one that is opened.
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
@@ -158,8 +159,10 @@ def _missing() -> Iterator[tuple[str, str]]:
     found = services()
     if not is_ready(found.database):
         yield "database", "the database does not answer or is not up to date"
-    if found.recognizer.model_status().current is None:
-        yield "model", "no model is loaded; train one"
+    status = found.recognizer.model_status()
+    if status.current is None:
+        refused = status.refused is not None and status.refused_code != ModelNotFoundError.code
+        yield "model", "the model was refused; GET /api/v1/model says why" if refused else "there is none; train one"
     try:
         free = shutil.disk_usage(options().data_dir).free
     except OSError:
