@@ -51,8 +51,8 @@ _NO_PAGE = """<!doctype html>
 </head>
 <body>
 <h1>SmartAttendance</h1>
-<p>The server is running; it was installed without the page for the classroom. How to make the first admin, and how a program
-logs in, is in the README.</p>
+<p>The server is running; it was installed without the page for the classroom.
+How to make the first admin, and how a program logs in, is in the README.</p>
 <p><a href="/api/docs/">The documentation of its API</a></p>
 </body>
 </html>
