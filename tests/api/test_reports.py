@@ -73,7 +73,7 @@ def test_a_report_is_not_behind_the_close_of_a_session(service: Service) -> None
     assert admin.post(f"/sessions/{session}/open").status_code == 200
     assert admin.post(f"/sessions/{session}/close").status_code == 200
     assert admin.get(f"/reports/courses/{course}").json["sessions"] == []
-    service.clock.advance(minutes=2)
+    service.clock.advance(minutes=2, seconds=10)
     assert percents(admin.get(f"/reports/courses/{course}").json) == {"s": 0.0}
 
 
