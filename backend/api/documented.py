@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 import marshmallow as ma
+from flask import Flask, Response
 from flask_smorest import Api as SmorestApi
 from flask_smorest import Blueprint as SmorestBlueprint
 from webargs.flaskparser import FlaskParser
@@ -46,9 +48,30 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
 
 
 class Api(SmorestApi):  # type: ignore[misc]
-    """flask-smorest's, with our errors in the place of its own."""
+    """flask-smorest's, with our errors in the place of its own. The document is made when it is first asked for: most
+    servers are never asked, and it takes as long as everything else that they do when they start."""
 
     ERROR_SCHEMA = Problem
+
+    def __init__(self, app: Flask) -> None:
+        self._undocumented: list[Blueprint] = []
+        self._documenting = threading.Lock()
+        super().__init__(app)
+
+    def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
+        """Serve the endpoints of ``blueprint``; they are documented later."""
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][blueprint.name] = self
+        self._app.register_blueprint(blueprint, **options)
+        self._undocumented.append(blueprint)
+
+    def _openapi_json(self) -> Response:
+        with self._documenting:
+            for blueprint in self._undocumented:
+                blueprint.register_views_in_doc(self, self._app, self.spec, name=blueprint.name, parameters=None)
+                self.spec.tag({"name": blueprint.name, "description": blueprint.description})
+            self._undocumented.clear()
+        answer: Response = super()._openapi_json()
+        return answer
 
     def _register_error_handlers(self) -> None:
         """Errors are handled by ``api.problems``."""
