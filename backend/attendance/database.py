@@ -8,6 +8,8 @@ PostgreSQL locks rows: whoever changes a session's marks locks the row of the se
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -177,7 +179,7 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     # The driver must not begin transactions by itself: it would begin them without IMMEDIATE.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _use_wal(cursor)
     # An acknowledged mark survives a power cut: with NORMAL the last commits of a WAL could be lost.
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
@@ -186,6 +188,20 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     cursor.close()
     # SQLite's own knows the letters of ASCII only
     connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _use_wal(cursor: Any) -> None:
+    """Have the database keep its log in a file of its own, so that readers and a writer do not wait for one another.
+    Of several processes that ask for it on a new file, SQLite refuses some at once, whatever they would wait."""
+    until = time.monotonic() + _SQLITE_WAIT_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+        time.sleep(0.02)
 
 
 def _lower(value: Any) -> Any:

@@ -55,13 +55,16 @@ def test_migrations_go_all_the_way_down_and_up_again(fresh: Database) -> None:
         db.add(AuditEvent(at=NOW, action="a", object_type="t", object_id="1"))
 
 
-def test_servers_that_start_together_make_the_tables_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("attempt", range(5))
+def test_servers_that_start_together_make_the_tables_once(tmp_path: Path, attempt: int) -> None:
     url = f"sqlite:///{tmp_path / 'new.sqlite3'}"
     problems: list[BaseException] = []
+    at_once = threading.Barrier(6)
 
     def start() -> None:
         database = Database(url)
         try:
+            at_once.wait()
             database.prepare()
             assert database.is_current()
         except BaseException as error:
@@ -69,7 +72,7 @@ def test_servers_that_start_together_make_the_tables_once(tmp_path: Path) -> Non
         finally:
             database.close()
 
-    threads = [threading.Thread(target=start) for _ in range(4)]
+    threads = [threading.Thread(target=start) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
