@@ -47,6 +47,7 @@ _NO_PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>SmartAttendance</title>
 </head>
 <body>

@@ -134,15 +134,6 @@ def page_schema(item: type[ma.Schema]) -> type[ma.Schema]:
     )
 
 
-class VersionHeader(ma.Schema):
-    """``If-Match`` with the ETag that was read: the change is refused when somebody else made one since."""
-
-    class Meta:
-        unknown = ma.EXCLUDE
-
-    if_match = ma.fields.String(data_key="If-Match", validate=ma.validate.Length(max=100))
-
-
 def expected_version(*, required: bool = True) -> int | None:
     """The version that the request's If-Match names. None for ``*`` and, unless ``required``, when it is missing.
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import schemathesis
-from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
@@ -22,10 +21,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from api import urls
 from support.databases import empty, postgres_server, sqlite_database
 from support.service import make_service, make_settings
-from support.world import World, make_world
+from support.world import World, documented_endpoints, make_world
 
 # Each is a promise of the document that the author of a client relies on.
 CHECKS = [
@@ -35,15 +33,6 @@ CHECKS = [
     response_schema_conformance,
     response_headers_conformance,
 ]
-
-
-def operations() -> list[str]:
-    """``GET /api/v1/courses`` and so on, of every endpoint in the document."""
-    app = Flask(__name__)
-    urls.register(app)
-    paths = app.test_client().get("/api/openapi.json").get_json()["paths"]
-    methods = ("get", "post", "put", "patch", "delete")
-    return [f"{method.upper()} {path}" for path in sorted(paths) for method in methods if method in paths[path]]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +59,7 @@ def headers(world: World) -> dict[str, str]:
     return world.service.admin().headers
 
 
-@pytest.mark.parametrize("operation", operations())
+@pytest.mark.parametrize("operation", documented_endpoints())
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
 def test_every_answer_is_as_documented(
     operation: str, mode: GenerationMode, document: Any, headers: dict[str, str], world: World

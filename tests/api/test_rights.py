@@ -7,19 +7,16 @@ The table is written by hand, from the rules of the product, and must name every
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import pytest
-from flask import Flask
 from werkzeug.test import TestResponse
 
-from api import urls
 from attendance.models import AuditEvent, UserAccount
 from attendance.scopes import Scope
 from support.recognition import picture
 from support.service import Client, Service, problem
-from support.world import World, make_world
+from support.world import World, documented_endpoints, make_world
 
 ANYBODY, EVERYBODY, STAFF, ADMIN = "anybody", "everybody", "staff", "admin"
 COURSE, STUDENT = "foreign_course", "foreign_student"
@@ -213,22 +210,8 @@ TABLE: dict[str, Row] = {
 }
 
 
-@cache
-def endpoints() -> tuple[str, ...]:
-    app = Flask(__name__)
-    urls.register(app)
-    paths = app.test_client().get("/api/openapi.json").get_json()["paths"]
-    methods = ("get", "post", "put", "patch", "delete")
-    return tuple(
-        f"{method.upper()} {path.removeprefix('/api/v1')}"
-        for path in paths
-        for method in methods
-        if method in paths[path]
-    )
-
-
 def test_the_table_names_every_endpoint() -> None:
-    assert set(endpoints()) == set(TABLE)
+    assert {endpoint.replace("/api/v1", "") for endpoint in documented_endpoints()} == set(TABLE)
 
 
 def client_of(world: World, user: str, row: Row) -> Client:
