@@ -76,11 +76,11 @@ class Running:
                 self.said.append(line.rstrip("\n"))
                 self._more.notify_all()
 
-    def wait_for(self, text: str) -> str:
-        """The first line that has ``text`` in it."""
+    def wait_for(self, text: str, times: int = 1) -> str:
+        """The first line that has ``text`` in it; with ``times``, that one of them."""
 
         def found() -> str | None:
-            return next((line for line in self.said if text in line), None)
+            return next(iter([line for line in self.said if text in line][times - 1 :]), None)
 
         with self._more:
             assert self._more.wait_for(lambda: found() is not None or self.process.poll() is not None, 60), self.said
@@ -200,7 +200,7 @@ def test_gunicorn_serves(
         *(sys.executable, "-m", "gunicorn", *how, "--workers", str(workers), "--bind", bind),
         *("--pythonpath", str(ROOT / "tests"), "support.serve:application()"),
     )
-    server.wait_for("Booting worker")
+    server.wait_for("the recognizer was started", workers)
     assert server.ask("/readyz") == (200, {"status": "ready"})
     # what one process signs the other believes, and a login is known to both
     status, link, _ = command("setup-link")

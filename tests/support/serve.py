@@ -16,6 +16,10 @@ from support.recognition import FakeRecognizer  # noqa: E402
 
 
 class TellingRecognizer(FakeRecognizer):
+    def start(self) -> None:
+        super().start()
+        print("the recognizer was started", flush=True)
+
     def close(self) -> None:
         super().close()
         print("the recognizer was closed", flush=True)
