@@ -153,6 +153,7 @@ def _options(settings: Settings) -> ApiOptions:
         max_image_bytes=settings.max_image_bytes,
         max_image_pixels=settings.max_image_pixels,
         settings=shown(settings),
+        demo_clip=settings.demo_clip,
     )
 
 

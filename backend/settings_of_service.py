@@ -230,3 +230,13 @@ class ServiceSettings:
             shown="not set",
         ),
     )
+    demo_clip: Path | None = field(
+        default=None,
+        metadata=about(
+            Location("folder", optional=True),
+            unit="folder",
+            help="A clip of the sample class, which the page offers in the place of a camera.",
+            reason="The demo sets it; elsewhere there is a camera.",
+            shown="not set",
+        ),
+    )

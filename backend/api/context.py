@@ -51,6 +51,7 @@ class ApiOptions:
     max_image_bytes: int
     max_image_pixels: int
     settings: Sequence[Mapping[str, Any]]
+    demo_clip: Path | None = None
 
 
 @dataclass(slots=True)

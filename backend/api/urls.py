@@ -10,6 +10,7 @@ from api import (
     calendar,
     consents,
     courses,
+    demo,
     excuses,
     faces,
     frames,
@@ -54,6 +55,7 @@ _RESOURCES = (
     audit,
     privacy,
     settings,
+    demo,
 )
 
 _OPTIONS = {

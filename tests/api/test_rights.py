@@ -207,6 +207,9 @@ TABLE: dict[str, Row] = {
     "POST /students/{student_id}/erase": Row(ADMIN, Scope.ADMIN_WRITE, send=body(external_id="other"), fine=422),
     "GET /students/{student_id}/export": Row(ADMIN, Scope.ADMIN_READ),
     "GET /settings": Row(ADMIN, Scope.ADMIN_READ),
+    # the demo; this server is none
+    "GET /demo/clip": Row(EVERYBODY, None, fine=404),
+    "GET /demo/clip/{number}": Row(EVERYBODY, None, fine=404),
 }
 
 

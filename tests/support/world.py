@@ -62,7 +62,13 @@ def make_world(service: Service) -> World:
     """One of everything, with an open session, in a course of ``lead`` and ``viewer``; ``foreign`` and
     ``foreign_viewer`` have a course too."""
     now, users = service.clock.now(), {}
-    ids: dict[str, Any] = {"kind": "csv", "secret": "x" * 43, "version": "v1", "name": "training_summary.txt"}
+    ids: dict[str, Any] = {
+        "kind": "csv",
+        "secret": "x" * 43,
+        "version": "v1",
+        "name": "training_summary.txt",
+        "number": 1,
+    }
     with service.db() as db:
 
         def add(thing: Any) -> int:
