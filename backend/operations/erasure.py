@@ -24,6 +24,7 @@ from operations.places import Places
 from recognizer.erased_student import ErasedStudent
 from recognizer.erasing import erase_student
 from training import cache
+from training.fitting import fit_scaler_and_classifier
 
 _LOCK_SECONDS = 20.0  # somebody may be waiting for the answer
 
@@ -110,8 +111,15 @@ class Eraser:
     def _models(self, order: Order, now: datetime) -> Mapping[str, Any]:
         if order.external_id is None:
             return {}
-        done = erase_student(self._places.model_dir, order.external_id, self._places.signing_key)
-        return {"rewritten": dict(done.rewritten), "removed": dict(done.removed), "in_use": done.in_use}
+        done = erase_student(
+            self._places.model_dir, order.external_id, self._places.signing_key, fit=fit_scaler_and_classifier
+        )
+        return {
+            "rewritten": dict(done.rewritten),
+            "removed": dict(done.removed),
+            "not_fitted_anew": dict(done.not_fitted_anew),
+            "in_use": done.in_use,
+        }
 
     def _logs(self, order: Order, now: datetime) -> Mapping[str, Any]:
         if order.external_id is None:

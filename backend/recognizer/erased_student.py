@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import logging
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,12 +16,21 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from recognizer.artifact import ClassifierArtifact
+from recognizer.types import FloatArray
+
+Fit = Callable[[str, FloatArray, NDArray[np.integer[Any]], NDArray[np.str_], int], tuple[Any, Any]]
+"""Fits scaler and classifier as training does: of the kind ``svm`` or ``logistic``, on embeddings (n, d) float32 with
+labels (n,) into the sorted classes, with a seed."""
 
 ERASED_FROM = "erased_from"
 """In the metadata of a version that was made so: which version it was made from."""
 
 # Keys of records in the report of a training: students and pairs of them, and what was wrong with the data set.
 _WHO, _WHAT = ("student_id", "other_id"), ("message", "path")
+_KINDS = {LinearSVC: "svm", LogisticRegression: "logistic"}
+_SAME = 0.999  # cosine of two centroids of one student's same photos, up to rounding
+
+_logger = logging.getLogger(__name__)
 
 
 class ErasedStudent:
@@ -59,8 +69,13 @@ class ErasedStudent:
         return any(self.is_named(entry[key]) for key in _WHAT if isinstance(entry.get(key), str))
 
 
-def without_student(artifact: ClassifierArtifact, student: ErasedStudent, version: str) -> ClassifierArtifact | None:
-    """``artifact`` as the new version ``version`` that does not know ``student``; None when it cannot lose them."""
+def without_student(
+    artifact: ClassifierArtifact, student: ErasedStudent, version: str, fitted: tuple[Any, Any] | None = None
+) -> ClassifierArtifact | None:
+    """``artifact`` as the new version ``version`` that does not know ``student``; None when it cannot lose them.
+
+    fitted: scaler and classifier that the student had no part in, see ``fitted_on_others``. Without them the student's
+    own row goes and the rows of the others stay as they are, which the student's photos helped to form."""
     if "legacy" in artifact.metadata:
         return None
     metadata = student.taken_out_of({**artifact.metadata, ERASED_FROM: None})
@@ -70,7 +85,7 @@ def without_student(artifact: ClassifierArtifact, student: ErasedStudent, versio
         return replace(artifact, metadata=metadata)
     if kept.sum() < 2 or (artifact.gallery is None):
         return None
-    model = _linear_without(artifact.model, kept)
+    scaler, model = fitted or (artifact.scaler, _linear_without(artifact.model, kept))
     if model is None:
         return None
     if "students" in metadata:
@@ -79,7 +94,43 @@ def without_student(artifact: ClassifierArtifact, student: ErasedStudent, versio
         name: array[kept] if array.ndim and len(array) == len(kept) else array
         for name, array in artifact.gallery.items()
     }
-    return replace(artifact, model=model, classes=artifact.classes[kept], gallery=gallery, metadata=metadata)
+    classes = artifact.classes[kept]
+    return replace(artifact, model=model, scaler=scaler, classes=classes, gallery=gallery, metadata=metadata)
+
+
+def fitted_on_others(
+    artifact: ClassifierArtifact, student: ErasedStudent, embeddings: FloatArray, names: Sequence[str], fit: Fit
+) -> tuple[Any, Any] | None:
+    """Scaler and classifier fitted anew on everybody's embeddings but ``student``'s. Dropping the student's row alone
+    would not do: the scaler's mean less the others' embeddings is the mean of the student's, and the others' rows are
+    sums over all photos, so that with the others' embeddings at hand the student's can be computed from either.
+
+    embeddings: (n, d) float32, of what ``artifact`` was trained on. names: whose they are. None when they are not
+    that, when the student is not among them, or too few others are."""
+    kind, seed = _KINDS.get(type(artifact.model)), artifact.metadata.get("seed")
+    if kind is None or embeddings.shape != (len(names), artifact.dimension) or not _belong(artifact, embeddings, names):
+        return None
+    kept = np.array([not student.is_class(name) for name in names], dtype=bool)
+    classes, labels = np.unique(np.array(names, dtype=np.str_)[kept], return_inverse=True)
+    if kept.all() or len(classes) < 2:
+        return None
+    try:
+        return fit(kind, embeddings[kept], labels, classes, seed if isinstance(seed, int) else 0)
+    except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+        _logger.warning("model %s could not be fitted anew: %s", artifact.model_version, error)
+        return None
+
+
+def _belong(artifact: ClassifierArtifact, embeddings: FloatArray, names: Sequence[str]) -> bool:
+    """Whether these are the embeddings that ``artifact`` was trained on: their means are its gallery."""
+    classes, labels = np.unique(np.array(names, dtype=np.str_), return_inverse=True)
+    if artifact.gallery is None or not np.array_equal(classes, artifact.classes) or not np.isfinite(embeddings).all():
+        return False
+    sums = np.zeros((len(classes), embeddings.shape[1]), np.float64)
+    np.add.at(sums, labels, embeddings)
+    centroids = artifact.gallery["centroids"].astype(np.float64)
+    norms = np.linalg.norm(sums, axis=1) * np.linalg.norm(centroids, axis=1)
+    return bool(((sums * centroids).sum(axis=1) >= _SAME * norms).all() and (norms > 0).all())
 
 
 def _linear_without(model: Any, kept: NDArray[np.bool_]) -> Any | None:

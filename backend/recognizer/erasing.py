@@ -1,9 +1,10 @@
 """Taking a student out of every model: the one in use and all of the history.
 
-A linear classifier with a row of its own for each student loses that row, and with it the student's place in the
-gallery and in what was written about the training; what remains knows the others as it did before and is published as a
-new version. A model that cannot lose a student (of two students, of an old format, of another kind, damaged) is removed
-whole, also when it is the one in use: then there is none until the next training.
+The student's place in the gallery goes, the rows among the embeddings, and what was written about them in the report of
+the training. Scaler and classifier are fitted anew on the embeddings of the others that lie beside the model; where
+there are none (somebody took them away), the classifier loses the student's row, and the rest of it stays as it was.
+What remains is published as a new version. A model that cannot lose a student (of two students, of an old format, of
+another kind, damaged) is removed whole, also when it is the one in use: then there is none until the next training.
 
 What makes it safe to kill at any point: the new version is complete, listed and, where the old one was in use, in its
 place before anything of the old one goes; a run that finds both goes on from there.
@@ -11,7 +12,6 @@ place before anything of the old one goes; a run that finds both goes on from th
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import re
@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 
 from errors import ModelError, SmartAttendanceError
-from recognizer import durable_files, history
+from recognizer import durable_files, history, version_files
 from recognizer.artifact import LABELS_FILE, MODEL_FILE, ClassifierArtifact, encode
-from recognizer.erased_student import ERASED_FROM, ErasedStudent, without_student
+from recognizer.erased_student import ERASED_FROM, ErasedStudent, Fit, fitted_on_others, without_student
 from recognizer.manifest import ManifestEntry, sha256_of, sign, verify, write_manifest
 from recognizer.reading import artifact_from_bytes
 
@@ -45,17 +45,25 @@ _logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class ModelErasure:
     """rewritten: old version -> the one in its place. removed: version -> why it could not be rewritten. in_use: the
-    version in use afterwards, None when there is none."""
+    version in use afterwards, None when there is none. not_fitted_anew: new version -> why its scaler and classifier
+    still are those that the student's photos helped to form."""
 
     rewritten: Mapping[str, str] = field(default_factory=dict)
     removed: Mapping[str, str] = field(default_factory=dict)
     in_use: str | None = None
+    not_fitted_anew: Mapping[str, str] = field(default_factory=dict)
 
 
 def erase_student(
-    model_dir: Path, student_id: str, signing_key: bytes | None = None, *, lock_timeout: float = 60.0
+    model_dir: Path,
+    student_id: str,
+    signing_key: bytes | None = None,
+    *,
+    fit: Fit | None = None,
+    lock_timeout: float = 60.0,
 ) -> ModelErasure:
-    """Take ``student_id`` out of every model of ``model_dir``; nothing happens to those that do not know them.
+    """Take ``student_id`` out of every model of ``model_dir``; nothing happens to those that do not know them. fit: how
+    training fits; without it nothing is fitted anew.
 
     Raises ModelError when another run holds the folder or it cannot be written; what was done until then stays, and
     the next run does the rest.
@@ -63,18 +71,19 @@ def erase_student(
     if not model_dir.is_dir():
         return ModelErasure()
     with history.writing(model_dir, lock_timeout):
-        return _Erasing(model_dir, ErasedStudent(student_id), signing_key).run()
+        return _Erasing(model_dir, ErasedStudent(student_id), signing_key, fit).run()
 
 
 class _Erasing:
     """One run, under the lock of the folder."""
 
-    def __init__(self, model_dir: Path, student: ErasedStudent, signing_key: bytes | None) -> None:
-        self._dir, self._student, self._key = model_dir, student, signing_key
+    def __init__(self, model_dir: Path, student: ErasedStudent, signing_key: bytes | None, fit: Fit | None) -> None:
+        self._dir, self._student, self._key, self._fit = model_dir, student, signing_key, fit
         self._history = model_dir / history.HISTORY_FOLDER
         self._entries = history.known_entries(model_dir)
         self._rewritten: dict[str, str] = {}
         self._removed: dict[str, str] = {}
+        self._not_fitted_anew: dict[str, str] = {}
 
     def run(self) -> ModelErasure:
         write_manifest(self._dir, self._entries)  # what was found without an entry must stay loadable meanwhile
@@ -83,7 +92,7 @@ class _Erasing:
                 self._version(folder)
         self._stray_model()
         in_use = self._tidy()
-        return ModelErasure(self._rewritten, self._removed, in_use)
+        return ModelErasure(self._rewritten, self._removed, in_use, self._not_fitted_anew)
 
     def _version(self, folder: Path) -> None:
         try:
@@ -112,12 +121,15 @@ class _Erasing:
         self._rewritten[folder.name] = made.name
 
     def _knows(self, folder: Path, artifact: ClassifierArtifact) -> bool:
-        known = (*artifact.classes, *_names(folder / LABELS_FILE), *_names(folder / _STUDENTS))
+        named = [name for file in (LABELS_FILE, _STUDENTS) for name in version_files.names(folder / file)]
+        known = (*artifact.classes, *named)
         if any(map(self._student.is_class, known)) or self._student.is_in(artifact.metadata):
             return True
-        described = _json(folder / _METADATA)
+        described = version_files.json_object(folder / _METADATA)
         # the summary names nobody whom the report does not
-        return self._student.is_named(_text(folder / _SUMMARY)) if described is None else self._student.is_in(described)
+        if described is None:
+            return self._student.is_named(version_files.text(folder / _SUMMARY))
+        return self._student.is_in(described)
 
     def _made_before(self, folder: Path) -> Path | None:
         """The version that an earlier run made of this one before it was killed."""
@@ -143,9 +155,12 @@ class _Erasing:
 
     def _rewrite(self, folder: Path, artifact: ClassifierArtifact, entry: ManifestEntry) -> Path | None:
         name = self._next_name(folder.name)
-        changed = without_student(artifact, self._student, name)
+        fitted = self._fitted(folder, artifact)
+        changed = without_student(artifact, self._student, name, fitted)
         if changed is None:
             return None
+        if fitted is None and len(changed.classes) < len(artifact.classes):
+            self._not_fitted_anew[name] = "the embeddings that it was trained on are not beside it"
         data = encode(changed)
         made = self._history / name
         history.store(made, {**self._files(folder, changed, name), MODEL_FILE: data})
@@ -153,6 +168,12 @@ class _Erasing:
         self._entries[sha256] = ManifestEntry(name, len(data), entry.created_at, self._signature(sha256, name, folder))
         write_manifest(self._dir, self._entries)
         return made
+
+    def _fitted(self, folder: Path, artifact: ClassifierArtifact) -> tuple[Any, Any] | None:
+        embeddings = version_files.array(folder / _EMBEDDINGS)
+        if self._fit is None or embeddings is None or embeddings.dtype != np.float32:
+            return None
+        return fitted_on_others(artifact, self._student, embeddings, version_files.names(folder / _STUDENTS), self._fit)
 
     def _signature(self, sha256: str, name: str, old: Path) -> str | None:
         """Signed exactly when the old one was, by this key: erasing must not vouch for what nobody vouched for."""
@@ -193,15 +214,18 @@ class _Erasing:
         return files
 
     def _arrays(self, folder: Path) -> dict[str, bytes]:
-        names = _names(folder / _STUDENTS)
-        embeddings = _array(folder / _EMBEDDINGS)
+        names = version_files.names(folder / _STUDENTS)
+        embeddings = version_files.array(folder / _EMBEDDINGS)
         if embeddings is None or embeddings.ndim != 2 or len(names) != len(embeddings):
             return {}
         kept = np.array([not self._student.is_class(name) for name in names], dtype=bool)
-        return {_EMBEDDINGS: _npy(embeddings[kept]), _STUDENTS: _npy(np.array(names, dtype=np.str_)[kept])}
+        return {
+            _EMBEDDINGS: version_files.as_npy(embeddings[kept]),
+            _STUDENTS: version_files.as_npy(np.array(names, dtype=np.str_)[kept]),
+        }
 
     def _described(self, folder: Path, artifact: ClassifierArtifact) -> bytes | None:
-        content = _json(folder / _METADATA)
+        content = version_files.json_object(folder / _METADATA)
         if content is None:
             return None
         content = {**self._student.taken_out_of(content), **_changed(artifact.metadata)}
@@ -210,7 +234,7 @@ class _Erasing:
     def _remove(self, folder: Path, reason: str) -> None:
         """Remove a version whole, from its place as the one in use first."""
         active = history.active_sha256(self._dir)
-        if active is not None and active == _sha256_of_file(folder / MODEL_FILE):
+        if active is not None and active == version_files.sha256(folder / MODEL_FILE):
             (self._dir / MODEL_FILE).unlink()
             durable_files.sync_folder(self._dir)
         self._drop(folder)
@@ -235,7 +259,7 @@ class _Erasing:
     def _stray_model(self) -> None:
         """A model file in use that the history does not have: somebody put it there, or it is damaged."""
         active = history.active_sha256(self._dir)
-        kept = {_sha256_of_file(path) for path in self._history.glob(f"*/{MODEL_FILE}")}
+        kept = {version_files.sha256(path) for path in self._history.glob(f"*/{MODEL_FILE}")}
         if active is None or active in kept:
             return
         path = self._dir / MODEL_FILE
@@ -263,7 +287,7 @@ class _Erasing:
             folder is not None
             and folder.is_dir()
             and any(
-                path.is_file() and _sha256_of_file(path) != _sha256_of_file(self._dir / path.name)
+                path.is_file() and version_files.sha256(path) != version_files.sha256(self._dir / path.name)
                 for path in folder.iterdir()
             )
         ):
@@ -279,43 +303,3 @@ def _changed(metadata: Mapping[str, Any]) -> dict[str, Any]:
 def _stem(version: str) -> str:
     match = _REVISION.fullmatch(version)
     return match[1] if match else version
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
-def _json(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(_text(path))
-    except ValueError:
-        return None
-    return content if isinstance(content, dict) else None
-
-
-def _array(path: Path) -> Any | None:
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-
-
-def _names(path: Path) -> list[str]:
-    array = _array(path)
-    return [] if array is None or array.ndim != 1 else [str(name) for name in array]
-
-
-def _npy(array: Any) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
-    return stream.getvalue()
-
-
-def _sha256_of_file(path: Path) -> str | None:
-    try:
-        return sha256_of(path.read_bytes())
-    except OSError:
-        return None

@@ -24,6 +24,7 @@ from recognizer.loader import ClassifierLoader
 from recognizer.manifest import read_manifest
 from recognizer.reading import load_artifact
 from support.models import NearestStudent, make_artifact, make_embeddings, make_metadata, make_parts
+from training.fitting import fit_scaler_and_classifier
 
 GONE = "student-01"
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "models"
@@ -86,6 +87,48 @@ def test_the_others_are_told_apart_as_before(kind: str, students: int) -> None:
     assert before.gallery and after.gallery
     assert (after.gallery["centroids"] == before.gallery["centroids"][[0, *range(2, students)]]).all()
     assert after.metadata["erased_from"] == "v1"
+
+
+@pytest.mark.parametrize("kind", ["svm", "logistic"])
+@pytest.mark.parametrize("students", [12, 3])
+def test_nothing_that_is_left_gives_the_face_back(tmp_path: Path, kind: str, students: int) -> None:
+    X, y = make_embeddings(students, each=6)
+    classes = np.array([f"student-{number:02d}" for number in range(students)])
+    scaler, model = fit_scaler_and_classifier(kind, X, y, classes, 42)
+    sums = np.stack([X[y == number].sum(axis=0) for number in range(students)])
+    gallery = {"centroids": sums / np.linalg.norm(sums, axis=1, keepdims=True)}
+    parts = {"classes": classes, "scaler": scaler, "model": model, "gallery": gallery}
+    publish(tmp_path, make_artifact("v1", **parts), {"X.npy": npy(X), "y.npy": npy(classes[y])})
+    publish(tmp_path, make_artifact("v2", **parts, created_at="2027-01-01"), {})
+    erased = gallery["centroids"][1]
+
+    def means_less_the_others(folder: Path) -> float:
+        """Of the scaler: how like the erased face the embedding is that it gives away."""
+        left, mean = load_artifact(folder / MODEL)[0], load_artifact(folder / MODEL)[0].scaler.mean_
+        assert GONE not in left.classes and len(left.model.classes_) == students - 1
+        found = len(X) * mean - X[y != 1].sum(axis=0, dtype=np.float64)
+        return float(found @ erased / np.linalg.norm(found))
+
+    done = erase_student(tmp_path, GONE, fit=fit_scaler_and_classifier)
+    # without its embeddings a model can only be cut, and the evidence says so
+    assert list(done.not_fitted_anew) == ["v2-e1"] and done.rewritten == {"v1": "v1-e1", "v2": "v2-e1"}
+    assert means_less_the_others(tmp_path / "history" / "v2-e1") > 0.999
+    assert abs(means_less_the_others(tmp_path / "history" / "v1-e1")) < 0.9
+    left = load_artifact(tmp_path / "history" / "v1-e1" / MODEL)[0]
+    kept = np.delete(classes, 1)
+    anew = fit_scaler_and_classifier(kind, X[y != 1], np.searchsorted(kept, classes[y[y != 1]]), kept, 42)
+    # as if the student had never been there
+    assert np.array_equal(left.scaler.mean_, anew[0].mean_) and np.array_equal(left.scaler.scale_, anew[0].scale_)
+    assert np.array_equal(left.model.coef_, anew[1].coef_) and np.array_equal(left.model.intercept_, anew[1].intercept_)
+    assert left.classes.tolist() == left.model.classes_.tolist() == kept.tolist()
+
+
+def test_embeddings_of_another_training_are_not_fitted_on(tmp_path: Path) -> None:
+    X, y = make_embeddings(4, seed=1)
+    names = np.array([f"student-{number:02d}" for number in y])
+    publish(tmp_path, make_artifact("v1", students=4), {"X.npy": npy(X), "y.npy": npy(names)})
+    done = erase_student(tmp_path, GONE, fit=fit_scaler_and_classifier)
+    assert list(done.not_fitted_anew) == ["v1-e1"]
 
 
 def test_what_cannot_lose_a_student_is_told_apart() -> None:
