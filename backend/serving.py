@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import logging
 import signal
-import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -24,6 +22,7 @@ from attendance.database import DatabaseError
 from config import Settings
 from data_folder import database_of, make_private, open_database
 from errors import ConfigurationError, ConflictError, SmartAttendanceError
+from listening import address_of, bound_sockets, why_unusable
 from operations.check import Check, Finding
 from operations.places import Places
 
@@ -145,7 +144,7 @@ def _serve(settings: Settings, create_app: CreateApp) -> int:
     _log_to(settings.data_dir / LOG_FILE)
     signal.signal(signal.SIGTERM, _stop)
     # before the networks are loaded, which takes a while: somebody waits for the error
-    sockets = _bound(settings.host, settings.port)
+    sockets = bound_sockets(settings.host, settings.port)
     try:
         print("Loading ...", flush=True)
         application = create_app(settings)
@@ -163,10 +162,10 @@ def _serve(settings: Settings, create_app: CreateApp) -> int:
                 ident=None,
             )
         except OSError as error:
-            raise _unusable(settings.host, settings.port, error) from error
-        print(f"SmartAttendance is at {_address(settings)} - Ctrl-C ends it.", flush=True)
+            raise why_unusable(settings.host, settings.port, error) from error
+        print(f"SmartAttendance is at {address_of(settings)} - Ctrl-C ends it.", flush=True)
         _invite_first_admin(settings)
-        _logger.info("started at %s", _address(settings))
+        _logger.info("started at %s", address_of(settings))
         server.run()  # until Ctrl-C or SIGTERM, after which it returns
         print("Ending ...", flush=True)
         _logger.info("ended")
@@ -223,17 +222,7 @@ def _invite_first_admin(settings: Settings) -> None:
 
 def _hand_on(settings: Settings, link: links.NewLink, what: str) -> None:
     print(f"{what} (good once, until {link.expires_at:%Y-%m-%d %H:%M} UTC):", flush=True)
-    print(f"  {_address(settings)}/#/redeem/{link.secret}", flush=True)
-
-
-def _address(settings: Settings) -> str:
-    """Where people of this machine open the server."""
-    if settings.public_url:
-        return settings.public_url.rstrip("/")
-    host = settings.host
-    if host in ("0.0.0.0", "::", ""):
-        host = "localhost"  # a browser lets a page use the camera there without HTTPS
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+    print(f"  {address_of(settings)}/#/redeem/{link.secret}", flush=True)
 
 
 def _log_to(path: Path) -> None:
@@ -253,57 +242,6 @@ def _log_to(path: Path) -> None:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=handlers, force=True
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
-
-
-def _bound(host: str, port: int) -> list[socket.socket]:
-    """Sockets bound to every address that ``host`` means, not yet listening. Raises ConfigurationError."""
-    found: list[socket.socket] = []
-    refused: OSError | None = None
-    try:
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, kind, protocol, _, address in dict.fromkeys(addresses):
-            try:
-                found.append(_bind(family, kind, protocol, address))
-            except OSError as error:
-                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                    raise
-                refused = error  # localhost means IPv6 too, which a machine may not have
-        if not found and refused is not None:
-            raise refused
-    except (OSError, UnicodeError) as error:
-        for bound in found:
-            bound.close()
-        raise _unusable(host, port, error) from error
-    return found
-
-
-def _bind(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:
-    made = socket.socket(family, kind, protocol)
-    try:
-        if sys.platform == "win32":
-            # there, the other option would let two servers share the port
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.bind(address)
-    except OSError:
-        made.close()
-        raise
-    return made
-
-
-def _unusable(host: str, port: int, error: Exception) -> ConfigurationError:
-    number = getattr(error, "errno", None)
-    if number == errno.EADDRINUSE:
-        return ConfigurationError(
-            f"port {port} of {host} is taken: is the server running already? If not, name another port by "
-            "SMARTATTENDANCE_PORT"
-        )
-    if number == errno.EACCES:
-        return ConfigurationError(f"port {port} may not be used by this account; name another by SMARTATTENDANCE_PORT")
-    return ConfigurationError(f"{host} is not an address of this machine; correct SMARTATTENDANCE_HOST")
 
 
 def _stop(*_: object) -> NoReturn:

@@ -40,7 +40,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "api": frozenset({"operations", "attendance", "recognizer", "errors"}),
     # the data folder and the command line of the server, which takes its application as an argument
     "data_folder": frozenset({"attendance", "recognizer", "config", "errors"}),
-    "serving": frozenset({"data_folder", "operations", "attendance", "config", "errors"}),
+    "listening": frozenset({"config", "errors"}),
+    "serving": frozenset({"data_folder", "listening", "operations", "attendance", "config", "errors"}),
     # gunicorn's own settings
     "gunicorn": frozenset(),
     "app": frozenset(
