@@ -37,6 +37,8 @@ _CONNECT_SECONDS = 10
 DatabaseError = SQLAlchemyError
 
 _WRITE = {"sqlite_begin": "IMMEDIATE"}
+# What is written is about people: an error that quotes it would bring their names into the log.
+_QUIET = {"hide_parameters": True}
 
 
 class Database:
@@ -159,6 +161,7 @@ def _engine(url: str) -> Engine:
             parsed.set(drivername="sqlite"),
             connect_args={"timeout": _SQLITE_WAIT_SECONDS, "check_same_thread": False},
             pool_size=16,
+            **_QUIET,
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -169,6 +172,7 @@ def _engine(url: str) -> Engine:
             pool_size=16,
             pool_pre_ping=True,
             connect_args={"connect_timeout": _CONNECT_SECONDS},
+            **_QUIET,
         )
     raise ConfigurationError(
         f"DATABASE_URL names a {parsed.get_backend_name()} database; SQLite and PostgreSQL are supported"

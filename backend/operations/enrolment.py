@@ -19,7 +19,7 @@ from attendance.actor import Actor
 from attendance.database import Database
 from attendance.models import FaceImage, FaceImageState
 from errors import BusyError, ConflictError, InvalidRequestError, ServiceError, SmartAttendanceError
-from operations.face_files import FaceFiles
+from operations.face_files import FaceFiles, told
 from recognizer.crops import cut_to_keep
 from recognizer.images import encode_jpeg
 from recognizer.quality import Assessment, QualityLimits, assess
@@ -125,7 +125,7 @@ class Enrolment:
             except OSError as error:
                 with self._database.writing() as db:
                     face_images.forget(db, [image.id])
-                _logger.error("a face image could not be written: %s", error)
+                _logger.error("a face image could not be written: %s", told(error))
                 raise BusyError(
                     "the photo could not be stored; the disk of the server is full or not writable",
                     retry_after=60,

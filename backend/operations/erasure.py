@@ -19,7 +19,7 @@ from attendance.database import Database
 from attendance.erasures import Order
 from errors import SmartAttendanceError
 from operations import review_crops
-from operations.face_files import file_sha256
+from operations.face_files import file_sha256, told
 from operations.places import Places
 from recognizer.erased_student import ErasedStudent
 from recognizer.erasing import erase_student
@@ -62,8 +62,8 @@ class Eraser:
             try:
                 found = step(order, now)
             except (OSError, SmartAttendanceError) as error:
-                _logger.error("erasure %d: %s not erased yet: %s", order.id, name, error)
-                problems.append(f"{name}: {_told(error)}")
+                _logger.error("erasure %d: %s not erased yet: %s", order.id, name, told(error))
+                problems.append(f"{name}: {told(error)}")
                 continue
             with self._database.writing() as db:
                 erasures.note_step(db, order.id, name, found)
@@ -144,10 +144,3 @@ def _without_lines(path: Path, named: Callable[[str], bool]) -> int:
         file.write(b"".join(kept))
         file.truncate()
     return len(lines) - len(kept)
-
-
-def _told(error: Exception) -> str:
-    """What may be shown of an error: our own words, of the system's only the kind."""
-    if isinstance(error, SmartAttendanceError):
-        return str(error)
-    return getattr(error, "strerror", None) or "could not be deleted"

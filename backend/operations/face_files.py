@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import filelock
 
-from errors import BusyError, ConflictError
+from errors import BusyError, ConflictError, SmartAttendanceError
 from recognizer import durable_files
 
 _LOCK_SECONDS = 30.0  # a picture takes milliseconds, the erasure of a folder seconds
@@ -116,6 +116,14 @@ class FaceFiles:
             for path in folder.iterdir()
             if durable_files.is_temporary(path)
         )
+
+
+def told(error: Exception) -> str:
+    """What may be said of an error, to people and in the log: our own words, of the system's only the kind. Its own
+    would name the file, and with it the student."""
+    if isinstance(error, SmartAttendanceError):
+        return str(error)
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def file_sha256(path: Path) -> str | None:

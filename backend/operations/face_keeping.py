@@ -12,6 +12,7 @@ from attendance.database import Database
 from attendance.face_images import KeptImage
 from attendance.models import FaceImageState
 from errors import ConflictError, NotFoundError
+from operations.face_files import told
 from operations.places import Places
 from training import cache
 
@@ -49,7 +50,7 @@ class FaceKeeper:
             try:
                 self.files.remove(image.path)
             except (OSError, ConflictError) as error:
-                _logger.error("the face image %d could not be deleted, it is tried again: %s", image.id, error)
+                _logger.error("the face image %d could not be deleted, it is tried again: %s", image.id, told(error))
             else:
                 gone.append(image)
         if gone:

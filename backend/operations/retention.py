@@ -16,6 +16,7 @@ from attendance.models import RetentionRun
 from attendance.policy import Policy
 from errors import SmartAttendanceError
 from operations import review_crops
+from operations.face_files import told
 from operations.face_keeping import FaceKeeper
 
 _logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class _Run:
         try:
             self.deleted[kind] = step()
         except (OSError, SmartAttendanceError) as error:
-            _logger.error("retention: %s could not be deleted, it is tried again: %s", kind, error)
+            _logger.error("retention: %s could not be deleted, it is tried again: %s", kind, told(error))
             self.problems.append(f"{kind} could not all be deleted; the log says why, it is tried again")
 
 

@@ -254,7 +254,8 @@ class Trainings:
             )
         self._known = (0, [])
         if noted:
-            _logger.info("training %d: %s%s", job_id, state, f": {problem}" if problem else "")
+            # why it failed is in its row and its own log, which an erasure finds: it may name a student
+            _logger.info("training %d: %s", job_id, state)
         return noted
 
     def _command(self, job: TrainingJob) -> list[str]:

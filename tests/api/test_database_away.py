@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from sqlalchemy import event, text
 
 from support.databases import postgres_database, postgres_server
@@ -14,7 +15,7 @@ from support.service import Service, make_service, make_settings, problem
 NEW = {"code": "MATH-1", "title": "Analysis", "term": "2026W", "timezone": "Europe/Berlin"}
 
 
-def test_a_full_disk_changes_nothing_and_says_so(sqlite_service: Service) -> None:
+def test_a_full_disk_changes_nothing_and_says_so(sqlite_service: Service, caplog: pytest.LogCaptureFixture) -> None:
     client = sqlite_service.admin()
     engine = sqlite_service.database.engine
     with engine.connect() as connection:
@@ -33,6 +34,8 @@ def test_a_full_disk_changes_nothing_and_says_so(sqlite_service: Service) -> Non
             break
     assert refused is not None and problem(refused) == (503, "unavailable")
     assert "full" in refused.json["detail"] and refused.headers["Retry-After"]
+    # the log says what failed, and never what was written: that is about people
+    assert "INSERT INTO" in caplog.text and "xxx" not in caplog.text
     event.remove(engine, "connect", full)
     engine.dispose()
     kept = client.get("/courses?limit=500").json["items"]
