@@ -44,8 +44,12 @@ from serving import main, places_of
 
 TRAINING_COMMAND = Path(__file__).with_name("train_production_model.py")
 
-# Nothing but our own server's files may run or be shown on a page (Content Security Policy level 3).
-_CONTENT_POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
+# Nothing but our own server's files may run or be shown on a page (Content Security Policy level 3). Pictures may also
+# come from the page itself: the signs that the style sheet draws (data:), and frames of the camera (blob:).
+_CONTENT_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; "
+    "object-src 'none'"
+)
 
 _logger = logging.getLogger(__name__)
 
