@@ -1,0 +1,9 @@
+// @ts-check
+// Everything that the page says in English, by screen. A translation has the same keys.
+import shell from "./en/shell.js";
+import words from "./en/words.js";
+import login from "./en/login.js";
+import today from "./en/today.js";
+
+/** @type {Record<string, import("../texts.js").Text>} */
+export default { ...shell, ...words, ...login, ...today };
