@@ -1,4 +1,4 @@
-// What the API answers and takes, as its OpenAPI document says. Generated: cd tests && python -m support.api_types
+// What the API answers and takes, by its OpenAPI document. Made by: cd tests && python -m support.api_types
 declare namespace Api {
   interface ProblemError {
     "field"?: string;
@@ -906,5 +906,15 @@ declare namespace Api {
     "is_default": boolean;
     "allowed": string;
     "help": string;
+  }
+  interface ClipFrame {
+    "file": string;
+    "in_view": (string)[];
+  }
+  interface Clip {
+    "fps": number;
+    "size": (number)[];
+    "people": Record<string, string>;
+    "frames": (ClipFrame)[];
   }
 }

@@ -15,7 +15,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = ROOT / "frontend" / "types" / "api.d.ts"
 
-_HEAD = """// What the API answers and takes, as its OpenAPI document says. Generated: cd tests && python -m support.api_types
+_HEAD = """// What the API answers and takes, by its OpenAPI document. Made by: cd tests && python -m support.api_types
 declare namespace Api {
 """
 _PLAIN = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
