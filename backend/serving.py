@@ -33,6 +33,7 @@ _LOG_BYTES, _LOG_FILES = 5_000_000, 5
 _THREADS = 8
 # What a browser opens at once, for a staff of a hundred.
 _CONNECTIONS = 600
+_MEGABYTE = 2**20
 
 EPILOG = f"""
 exit status: {FINE} done; {LEFT} check has found what it did not repair; {UNUSABLE} wrong usage, or something that
@@ -157,6 +158,9 @@ def _serve(settings: Settings, create_app: CreateApp) -> int:
                 asyncore_use_poll=True,
                 # a larger one is cut off unread; up to this the API refuses it and says why
                 max_request_body_size=max(4 * settings.max_image_bytes, 64_000_000),
+                # what is taken in stays in memory: by default larger pictures and answers go through a temporary file
+                inbuf_overflow=settings.max_image_bytes + _MEGABYTE,
+                outbuf_overflow=16 * _MEGABYTE,
                 # the API reads them itself, and only those of proxies that are named
                 clear_untrusted_proxy_headers=settings.trusted_proxies == 0,
                 ident=None,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "backend"), str(Path(__file__).resolve().parents[1])]
 
@@ -23,6 +25,14 @@ class TellingRecognizer(FakeRecognizer):
     def close(self) -> None:
         super().close()
         print("the recognizer was closed", flush=True)
+
+
+def _temporary_file(*arguments: Any, **options: Any) -> Any:
+    print("a temporary file was made", flush=True)
+    return _make_temporary_file(*arguments, **options)
+
+
+_make_temporary_file, tempfile.TemporaryFile = tempfile.TemporaryFile, _temporary_file
 
 
 def application(settings: Settings | None = None) -> Flask:
