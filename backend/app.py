@@ -13,8 +13,8 @@ from flask import Flask, Response
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from api import context, pages, problems, security, urls
 from api import metrics as metrics_api
-from api import pages, problems, security, urls
 from api.context import ApiOptions, Services, install
 from api.limits import limiter
 from attendance import settling, training_jobs
@@ -126,6 +126,12 @@ def create_app(
     atexit.register(housekeeping.close)
     atexit.register(services.trainings.close)
     return app
+
+
+def services_of(app: Flask) -> Services:
+    """What the requests of ``app`` share, for whoever prepares something before it serves."""
+    with app.app_context():
+        return context.services()
 
 
 def _chores(services: Services) -> list[Chore]:

@@ -41,6 +41,7 @@ keeps the server from starting, or from being checked; {INTERRUPTED} interrupted
 """
 
 CreateApp = Callable[[Settings], WSGIApplication]
+Greet = Callable[[Settings], None]
 
 _OLD_TABLES = Finding("old_tables", "The tables are of another version; start the server once, or use --repair.")
 
@@ -65,7 +66,7 @@ def main(create_app: CreateApp, argv: Sequence[str] | None = None) -> int:
             return _reset_link(settings, arguments.email)
         if arguments.command == "check":
             return _check(settings, repair=arguments.repair, erase=arguments.erase)
-        return _serve(settings, create_app)
+        return serve(settings, create_app)
     except SmartAttendanceError as error:
         print(f"error: {error}", file=sys.stderr)
         return UNUSABLE
@@ -140,9 +141,12 @@ def _check(settings: Settings, *, repair: bool, erase: Sequence[str]) -> int:
     return LEFT if left else FINE
 
 
-def _serve(settings: Settings, create_app: CreateApp) -> int:
+def serve(settings: Settings, create_app: CreateApp, greet: Greet | None = None, *, console: int = logging.INFO) -> int:
+    """Serve until Ctrl-C or SIGTERM; the exit status. greet: called once it answers, with what it was started with;
+    default: prints the link for making the first admin, while there is none. console: the least serious of what is
+    logged that the terminal shows as well. Raises SmartAttendanceError."""
     make_private(settings.data_dir)
-    _log_to(settings.data_dir / LOG_FILE)
+    _log_to(settings.data_dir / LOG_FILE, console)
     signal.signal(signal.SIGTERM, _stop)
     # before the networks are loaded, which takes a while: somebody waits for the error
     sockets = bound_sockets(settings.host, settings.port)
@@ -168,7 +172,7 @@ def _serve(settings: Settings, create_app: CreateApp) -> int:
         except OSError as error:
             raise why_unusable(settings.host, settings.port, error) from error
         print(f"SmartAttendance is at {address_of(settings)} - Ctrl-C ends it.", flush=True)
-        _invite_first_admin(settings)
+        (greet or _invite_first_admin)(settings)
         _logger.info("started at %s", address_of(settings))
         server.run()  # until Ctrl-C or SIGTERM, after which it returns
         print("Ending ...", flush=True)
@@ -180,6 +184,12 @@ def _serve(settings: Settings, create_app: CreateApp) -> int:
         for bound in sockets:
             bound.close()
     return FINE
+
+
+def check_free(settings: Settings) -> None:
+    """Raise ConfigurationError when the server cannot listen where it is to."""
+    for bound in bound_sockets(settings.host, settings.port):
+        bound.close()
 
 
 def _setup_link(settings: Settings) -> int:
@@ -229,11 +239,12 @@ def _hand_on(settings: Settings, link: links.NewLink, what: str) -> None:
     print(f"  {address_of(settings)}/#/redeem/{link.secret}", flush=True)
 
 
-def _log_to(path: Path) -> None:
-    """Log to the console, and to a file that never grows without end."""
-    console = logging.StreamHandler()
-    console.addFilter(lambda record: record.name != __name__)  # what is printed here as well
-    handlers: list[logging.Handler] = [console]
+def _log_to(path: Path, console: int) -> None:
+    """Log to the console from the level ``console`` on, and to a file that never grows without end."""
+    shown = logging.StreamHandler()
+    shown.setLevel(console)
+    shown.addFilter(lambda record: record.name != __name__)  # what is printed here as well
+    handlers: list[logging.Handler] = [shown]
     try:
         handlers.append(
             RotatingFileHandler(
