@@ -15,16 +15,18 @@ else
 VENV_PYTHON := .venv/bin/python
 endif
 
-TYPED := backend/recognizer backend/training backend/attendance backend/operations backend/api backend/sample_class backend/app.py backend/serving.py backend/listening.py backend/data_folder.py backend/config.py \
+TYPED := backend/recognizer backend/training backend/attendance backend/operations backend/api backend/sample_class backend/demonstration backend/demo.py backend/app.py backend/serving.py backend/listening.py backend/data_folder.py backend/config.py \
          backend/setting_kinds.py backend/errors.py backend/train_production_model.py backend/test_production_model.py
 
 # Paths below are relative to this folder, so that spaces in its own path do no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train serve check test lint bench soak clean environment
+.PHONY: help setup demo demo-clean train serve check test lint bench soak clean environment
 
 help:
 	@echo 'make setup   create .venv and install the pinned packages'
+	@echo 'make demo    make a school that does not exist, the first time, and serve it on this machine'
+	@echo 'make demo-clean   remove the demo'
 	@echo 'make train   train on the photos in backend/dataset/processed   ARGS="--classifier logistic"'
 	@echo 'make serve   start the server on this machine'
 	@echo 'make check   compare database, photos and models, and say what does not fit   ARGS="--repair"'
@@ -36,6 +38,13 @@ help:
 
 setup: environment
 	@echo 'Ready. Put one folder of photos for each student into backend/dataset/processed, then: make train'
+
+demo: environment
+	"$(VENV_PYTHON)" backend/demo.py $(ARGS)
+
+# Nothing is installed only to remove what was made with it.
+demo-clean:
+	@if [ -e "$(VENV_PYTHON)" ]; then "$(VENV_PYTHON)" backend/demo.py clean; else rm -rf demo; fi
 
 train: environment
 	"$(VENV_PYTHON)" backend/train_production_model.py $(ARGS)

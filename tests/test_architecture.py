@@ -50,6 +50,14 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
             *("serving", "data_folder", "config", "setting_kinds", "errors"),
         }
     ),
+    # a second place where the parts meet: a school that does not exist, made and served
+    "demonstration": frozenset(
+        {
+            *("app", "sample_class", "operations", "attendance", "training", "recognizer"),
+            *("serving", "listening", "config", "errors"),
+        }
+    ),
+    "demo": frozenset({"demonstration", "errors"}),
     **{command: frozenset({"training", "recognizer", "config", "errors"}) for command in COMMANDS},
 }
 
@@ -194,6 +202,11 @@ def test_every_module_keeps_the_import_rules() -> None:
         ("serving", "import app", "serving must not import app"),
         ("data_folder", "import serving", "data_folder must not import serving"),
         ("app", "import train_production_model", "app must not import train_production_model"),
+        ("demonstration.walk_in", "from api import auth", "demonstration must not import api"),
+        ("demonstration.past", "from sqlalchemy import select", "sqlalchemy may only be imported in attendance"),
+        ("demonstration.running", "from flask import Flask", "flask may only be imported in api, app"),
+        ("demo", "from sample_class import clip", "demo must not import sample_class"),
+        ("app", "from demonstration import today", "app must not import demonstration"),
         ("helpers", "", "no rule says what it may import"),
     ],
 )

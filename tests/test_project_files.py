@@ -16,7 +16,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-BATCH_FILES = {"train_production.bat": "train_production_model.py", "test_production.bat": "test_production_model.py"}
+BATCH_FILES = {
+    "train_production.bat": "train_production_model.py",
+    "test_production.bat": "test_production_model.py",
+    "demo.bat": "demo.py",
+}
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[a-z]+\])?==(?P<version>[0-9][0-9a-z.]*)(?:; (?P<marker>.+))?$")
 
 # Where the name of a package is not the name it is imported by.
@@ -166,7 +170,7 @@ def test_batch_files_differ_only_in_program_and_explanation() -> None:
         lines = (ROOT / name).read_text(encoding="ascii").splitlines()
         return [line for line in lines if not line.startswith(("rem ", 'set "PROGRAM='))]
 
-    assert skeleton("train_production.bat") == skeleton("test_production.bat")
+    assert len({tuple(skeleton(name)) for name in BATCH_FILES}) == 1
 
 
 # ---------------------------------------------------------------------------------------------- Makefile, .ci/run
@@ -261,6 +265,7 @@ INSTALL = "-m pip install --disable-pip-version-check -r requirements-dev.txt"
     ("target", "commands"),
     [
         ("train", ['".venv/bin/python" backend/train_production_model.py --seed 7']),
+        ("demo", ['".venv/bin/python" backend/demo.py --seed 7']),
         (
             "test",
             [
@@ -289,7 +294,7 @@ def test_make_target_runs_these_commands_in_this_order(workshop: Workshop, targe
 def test_make_alone_lists_the_targets_and_installs_nothing(workshop: Workshop) -> None:
     done = workshop.make()
     assert done.returncode == 0
-    for target in ("setup", "train", "test", "lint", "bench", "clean"):
+    for target in ("setup", "demo", "demo-clean", "train", "test", "lint", "bench", "clean"):
         assert f"make {target} " in done.stdout
     assert not (workshop.root / ".venv").exists() and not workshop.calls()
 
@@ -424,6 +429,19 @@ def test_exit_code_of_the_program_is_passed_on(workshop: Workshop) -> None:
     python.write_text(python.read_text().replace("\nesac", "\nesac\ncase $1 in backend/*) exit 3 ;; esac"))
     done = workshop.make("train")
     assert done.returncode != 0 and "Error 3" in done.stderr
+
+
+@needs_make
+def test_the_demo_is_removed_and_nothing_is_installed_for_that(workshop: Workshop) -> None:
+    (workshop.root / "demo" / "school").mkdir(parents=True)
+    assert workshop.make("demo-clean").returncode == 0
+    assert not (workshop.root / "demo").exists() and not workshop.calls()
+    # where there is a Python, it first looks whether the demo is being served
+    workshop.python("python3.12")
+    assert workshop.make("setup").returncode == 0
+    workshop.calls()
+    assert workshop.make("demo-clean").returncode == 0
+    assert workshop.calls() == ["python3.12 backend/demo.py clean"]
 
 
 @needs_make
