@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -26,8 +27,17 @@ def spread(work: Callable[[Task], Result], tasks: Sequence[Task], workers: int |
         workers = cores() if len(tasks) >= WORTH_A_POOL else 1
     if workers <= 1:
         return [work(task) for task in tasks]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(work, tasks, chunksize=max(1, len(tasks) // (workers * 8))))
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts) as pool:
+        try:
+            return list(pool.map(work, tasks, chunksize=max(1, len(tasks) // (workers * 8))))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # what is under way is finished, which takes seconds
+            raise
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C reaches every process of a terminal; only whoever called decides what it means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def cores() -> int:
