@@ -24,6 +24,8 @@ graceful_timeout = 30
 keepalive = 5
 # No access log: calendar addresses are secrets.
 accesslog = None
+# gunicorn's own console, a socket in the home folder, which a service's user may lack and nobody here uses.
+control_socket_disable = True
 
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 logging.getLogger("alembic").setLevel(logging.WARNING)
