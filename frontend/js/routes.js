@@ -5,4 +5,12 @@
 export const ROUTES = [
   { path: "/redeem/:secret", load: () => import("./pages/redeem.js"), open: true, bare: true },
   { path: "/", load: () => import("./pages/today.js") },
+  { path: "/courses", load: () => import("./pages/courses.js") },
+  { path: "/courses/:id", load: () => import("./pages/course.js") },
+  { path: "/sessions/:id", load: () => import("./pages/sheet.js") },
 ];
+
+/** Whether an address such as "/courses" leads to a screen. @param {string} address */
+export function isThere(address) {
+  return ROUTES.some((route) => route.path === address);
+}

@@ -3,6 +3,7 @@
 import { html } from "../lib.js";
 import { t } from "../texts.js";
 import { go, path } from "../router.js";
+import { isThere } from "../routes.js";
 import { isAdmin, isStaff, logOut, loginEnded, me, online, reviewCount, theme } from "../state.js";
 import { Brand, Icon } from "./icon.js";
 import { Confirmation, Dialog } from "./dialog.js";
@@ -40,7 +41,7 @@ function places() {
     ...(isStaff.value ? [{ href: "/review", text: t("nav.review"), count: reviewCount.value }] : []),
     { href: "/students", text: t("nav.students") },
     { href: "/reports", text: t("nav.reports") },
-  ];
+  ].filter((place) => isThere(place.href));
 }
 
 /** @returns {{href: string, text: string}[]} */
@@ -51,7 +52,7 @@ function adminPlaces() {
     { href: "/privacy", text: t("nav.privacy") },
     { href: "/audit", text: t("nav.audit") },
     { href: "/settings", text: t("nav.settings") },
-  ];
+  ].filter((place) => isThere(place.href));
 }
 
 /** @param {string} href */
@@ -70,17 +71,17 @@ function Header() {
   return html`<header class="site-header"><div class="bar">
     <${Menu} className="only-phone" left label=${t("nav.menu")} title=${html`<${Icon} name="menu" />`}>
       ${places().map(Place)}
-      ${isAdmin.value && html`<hr />${adminPlaces().map(Place)}`}
+      ${isAdmin.value && adminPlaces().length > 0 && html`<hr />${adminPlaces().map(Place)}`}
     </${Menu}>
     <a class="brand" href="#/"><${Brand} /><span>SmartAttendance</span></a>
     <nav aria-label=${t("nav.main")}>${places().map(Place)}</nav>
-    <${Search} />
-    ${isAdmin.value && html`<${Menu} className="only-wide" label=${t("nav.admin")} title=${html`${t("nav.admin")}<${Icon} name="down" size=${16} />`}>${adminPlaces().map(Place)}</${Menu}>`}
+    ${isThere("/students") && html`<${Search} />`}
+    ${isAdmin.value && adminPlaces().length > 0 && html`<${Menu} className="only-wide" label=${t("nav.admin")} title=${html`${t("nav.admin")}<${Icon} name="down" size=${16} />`}>${adminPlaces().map(Place)}</${Menu}>`}
     <${Menu} label=${t("nav.account")} title=${html`<${Icon} name="person" />`}>
       <div class="who"><strong>${me.value?.name}</strong><br /><span class="quiet small">${me.value?.email} · ${t(`role.${me.value?.role}`)}</span></div>
       <hr />
-      <a href="#/account">${t("nav.your_account")}</a>
-      <a href="#/kiosk">${t("nav.kiosk")}</a>
+      ${isThere("/account") && html`<a href="#/account">${t("nav.your_account")}</a>`}
+      ${isThere("/kiosk") && html`<a href="#/kiosk">${t("nav.kiosk")}</a>`}
       <button type="button" onClick=${nextTheme}><${Icon} name="sun" size=${18} />${t(`theme.${theme.value || "system"}`)}</button>
       <a href="/api/docs/" target="_blank" rel="noopener">${t("nav.api")}</a>
       <hr />

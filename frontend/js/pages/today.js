@@ -4,6 +4,7 @@ import { html, useEffect } from "../lib.js";
 import * as api from "../api.js";
 import { useEvery, useGet } from "../loading.js";
 import { go } from "../router.js";
+import { isThere } from "../routes.js";
 import { isStaff, reviewCount } from "../state.js";
 import { day, span } from "../times.js";
 import { t } from "../texts.js";
@@ -11,6 +12,8 @@ import { Icon } from "../components/icon.js";
 import { SessionState } from "../components/marks.js";
 import { Empty, Page, Shown, Skeleton } from "../components/page.js";
 import { toastProblem } from "../components/toast.js";
+
+const LIVE = "/sessions/:id/live";
 
 export default function Today() {
   const today = useGet("/sessions/today");
@@ -37,7 +40,7 @@ function Day({ data }) {
         : html`<${Empty} title=${t("today.none_title")} text=${t(isStaff.value ? "today.none_text" : "today.none_viewer")}
             action=${isStaff.value && html`<a role="button" class=${open.size ? "secondary" : ""} href="#/courses">${t("today.to_courses")}</a>`} />`}
     </section>
-    ${isStaff.value && data.review.length > 0 && html`<section><h2>${t("today.review")}</h2>
+    ${isStaff.value && data.review.length > 0 && isThere("/review") && html`<section><h2>${t("today.review")}</h2>
       ${data.review.map((/** @type {any} */ due) => html`<article class="due"><span class="when">${due.review_count}</span>
         <div class="what"><strong>${due.session.course_code} · ${due.session.course_title}</strong>
           <span class="quiet">${t("today.faces", { n: due.review_count })} · ${day(due.session.starts_at, due.session.timezone)}</span></div>
@@ -51,7 +54,7 @@ function Due({ due, first }) {
   const begin = async () => {
     try {
       await api.post(`/sessions/${session.id}/open`);
-      go(`/sessions/${session.id}/live`);
+      go(`/sessions/${session.id}${isThere(LIVE) ? "/live" : ""}`);
     } catch (problem) {
       toastProblem(problem);
     }
@@ -63,7 +66,7 @@ function Due({ due, first }) {
       <span class="quiet">${session.title || t("today.session")}</span> <${SessionState} state=${session.state} /></div>
     <div class="actions">
       ${isStaff.value && session.state === "scheduled" && html`<button type="button" class=${style} onClick=${begin}><${Icon} name="camera" />${t("today.start")}</button>`}
-      ${isStaff.value && session.state === "open" && html`<a role="button" class=${style} href=${`#/sessions/${session.id}/live`}><${Icon} name="camera" />${t("today.go_on")}</a>`}
+      ${isStaff.value && session.state === "open" && isThere(LIVE) && html`<a role="button" class=${style} href=${`#/sessions/${session.id}/live`}><${Icon} name="camera" />${t("today.go_on")}</a>`}
       <a role="button" class="secondary" href=${`#/sessions/${session.id}`}>${t("today.sheet")}</a>
     </div>
   </article>`;

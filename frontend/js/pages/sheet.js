@@ -1,0 +1,175 @@
+// @ts-check
+// The sheet of a session: everybody's mark, set by a tap or a key, each change with its history.
+import { html, useEffect, useRef, useState } from "../lib.js";
+import * as api from "../api.js";
+import { useEvery, useGet } from "../loading.js";
+import { go } from "../router.js";
+import { isThere } from "../routes.js";
+import { isStaff } from "../state.js";
+import { clock } from "../times.js";
+import { t } from "../texts.js";
+import { confirm } from "../components/dialog.js";
+import { SessionState, Status } from "../components/marks.js";
+import { MarkHistory } from "../components/mark_history.js";
+import { Empty, Page, ProblemNote, Shown, Skeleton } from "../components/page.js";
+import { whenOf } from "../components/session_title.js";
+import { toast, toastProblem } from "../components/toast.js";
+
+/** The keys of the sheet and what they set. @type {Record<string, string>} */
+const KEYS = { p: "present", l: "late", a: "absent", e: "excused" };
+const CHOICES = Object.values(KEYS);
+/** What the page gives as the reason of a mark set here. @type {Record<string, string>} */
+const REASONS = { present: "arrived_unseen", late: "arrived_unseen", excused: "excuse_received" };
+
+/** @param {{id: string}} props */
+export default function SheetPage({ id }) {
+  const session = useGet(`/sessions/${id}`);
+  const found = /** @type {Api.Session | undefined} */ (session.data);
+  if (!found) return html`<main class="page" id="main"><${ProblemNote} problem=${session.problem} retry=${session.reload} />${!session.problem && html`<${Skeleton} rows=${8} />`}</main>`;
+  return html`<${Page} title=${`${found.course_code} · ${found.course_title}`} lead=${html`${whenOf(found)} <${SessionState} state=${found.state} />`}
+    back=${{ href: `#/courses/${found.course_id}?tab=sessions`, text: t("sheet.back") }} actions=${html`<${Acts} session=${found} changed=${session.reload} />`}>
+    <${Marks} session=${found} />
+  </${Page}>`;
+}
+
+/** What may be done with the session. @param {{session: Api.Session, changed: () => unknown}} props */
+function Acts({ session, changed }) {
+  /** @param {string} act */
+  const send = async (act) => {
+    try {
+      await api.post(`/sessions/${session.id}/${act}`);
+      await changed();
+    } catch (problem) {
+      toastProblem(problem);
+    }
+  };
+  const close = async () => {
+    if (await confirm({ title: t("sheet.close_title"), text: html`<p>${t("sheet.close_text")}</p>`, action: t("sheet.close") })) await send("close");
+  };
+  return html`
+    ${isStaff.value && session.state === "scheduled" && html`<button type="button" onClick=${() => send("open")}>${t("sheet.open")}</button>`}
+    ${isStaff.value && session.state === "open" && html`<button type="button" onClick=${close}>${t("sheet.close")}</button>`}
+    <a role="button" class="secondary" href=${api.addressOf(`/sessions/${session.id}/sheet.csv`)} download>CSV</a>
+    <a role="button" class="secondary" href=${api.addressOf(`/sessions/${session.id}/sheet.xlsx`)} download>XLSX</a>
+    <button type="button" class="secondary" onClick=${() => print()}>${t("sheet.print")}</button>`;
+}
+
+/** @param {{session: Api.Session}} props */
+function Marks({ session }) {
+  const sheet = useGet(`/sessions/${session.id}/records`);
+  const [filter, setFilter] = useState("");
+  const [order, setOrder] = useState("name");
+  const [history, setHistory] = useState(/** @type {Api.Record | null} */ (null));
+  const [chosen, setChosen] = useState(/** @type {Set<number>} */ (new Set()));
+  const body = useRef(/** @type {HTMLElement | null} */ (null));
+  useEvery(sheet.reload, session.state === "open" ? 4 : null);
+  const mayMark = isStaff.value && (session.state === "open" || session.state === "closed");
+  useEffect(() => setChosen(new Set()), [filter]);
+
+  /** @param {Api.Record} record @param {string} status */
+  async function mark(record, status) {
+    if (!mayMark || record.status === status) return;
+    show({ ...record, status: /** @type {any} */ (status), source: "manual" });
+    try {
+      const saved = await api.patch(`/records/${record.id}`, { status, reason_code: REASONS[status] ?? "correction" }, { version: record.version });
+      show(saved);
+      toast(t("sheet.marked", { name: record.student.name, status: t(`status.${status}`) }), { undo: () => takeBack(saved) });
+    } catch (problem) {
+      await sheet.reload();
+      if (problem instanceof api.Problem && problem.status === 412) toast(t("sheet.conflict", { name: record.student.name }), { seconds: 10 });
+      else toastProblem(problem);
+    }
+  }
+
+  /** @param {Api.Record} record */
+  async function takeBack(record) {
+    try {
+      show(await api.patch(`/records/${record.id}`, { reason_code: "undo" }, { version: record.version }));
+    } catch (problem) {
+      await sheet.reload();
+      toastProblem(problem);
+    }
+  }
+
+  /** @param {string} status */
+  async function markChosen(status) {
+    const items = rowsOf(sheet.data, filter, order).filter((record) => chosen.has(record.id) && record.status !== status)
+      .map((record) => ({ record_id: record.id, status, version: record.version }));
+    setChosen(new Set());
+    if (items.length === 0) return;
+    try {
+      await api.post(`/sessions/${session.id}/records/bulk`, { items, reason_code: REASONS[status] ?? "correction" });
+      toast(t("sheet.marked_many", { n: items.length, status: t(`status.${status}`) }));
+    } catch (problem) {
+      toastProblem(problem);
+    }
+    await sheet.reload();
+  }
+
+  /** @param {Api.Record} saved */
+  function show(saved) {
+    sheet.change((data) => ({ ...data, items: data.items.map((/** @type {Api.Record} */ each) => (each.id === saved.id ? saved : each)) }));
+  }
+
+  /** Letters set the mark of the row in focus; arrows move between rows. @param {KeyboardEvent} event @param {Api.Record} record */
+  function pressed(event, record) {
+    if (event.ctrlKey || event.metaKey || event.altKey || /** @type {HTMLElement} */ (event.target).tagName !== "TR") return;
+    const status = KEYS[event.key.toLowerCase()];
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (status) mark(record, status);
+    else if (step) {
+      const rows = [...(body.current?.querySelectorAll("tr") ?? [])];
+      rows[rows.indexOf(/** @type {any} */ (event.target)) + step]?.focus();
+    } else return;
+    event.preventDefault();
+  }
+
+  return html`<${Shown} from=${sheet} rows=${8}>${(/** @type {Api.Sheet} */ data) => data.items.length === 0
+    ? html`<${Empty} title=${t("sheet.empty_title")} text=${t("sheet.empty_text")} action=${html`<a role="button" href=${`#/courses/${session.course_id}`}>${t("sheet.to_roster")}</a>`} />`
+    : html`
+    <div class="toolbar no-print">
+      <div class="filters" role="group" aria-label=${t("sheet.filter")}>
+        ${["", ...new Set(data.items.map((each) => each.status))].map((status) => html`<button type="button" class="secondary small"
+          aria-pressed=${filter === status} onClick=${() => setFilter(status)}>${status ? t(`status.${status}`) : t("sheet.all")}
+          <span class="number">${status ? data.items.filter((each) => each.status === status).length : data.items.length}</span></button>`)}
+      </div>
+      <label class="order">${t("sheet.order")} <select value=${order} onChange=${(/** @type {any} */ event) => setOrder(event.target.value)}>
+        ${["name", "status", "time"].map((each) => html`<option value=${each}>${t(`sheet.order_${each}`)}</option>`)}</select></label>
+    </div>
+    ${chosen.size > 0 && html`<div class="note spread no-print" role="status"><strong>${t("sheet.chosen", { n: chosen.size })}</strong>
+      <span class="actions">${CHOICES.map((status) => html`<button type="button" class="secondary small" onClick=${() => markChosen(status)}>${t(`status.${status}`)}</button>`)}</span></div>`}
+    ${mayMark && html`<p class="quiet small no-print only-wide">${t("sheet.keys")}</p>`}
+    <div class="table-holder"><table class="sheet"><caption class="visually-hidden">${t("sheet.caption")}</caption>
+      <thead><tr>${mayMark && html`<th class="no-print"><span class="visually-hidden">${t("sheet.choose")}</span></th>`}<th scope="col">${t("sheet.student")}</th><th scope="col">${t("sheet.mark")}</th>
+        <th scope="col" class="only-wide">${t("sheet.seen")}</th>${mayMark && html`<th scope="col" class="no-print">${t("sheet.set")}</th>`}<th class="no-print"><span class="visually-hidden">${t("table.acts")}</span></th></tr></thead>
+      <tbody ref=${body}>${rowsOf(data, filter, order).map((record) => html`<tr key=${record.id} tabindex=${mayMark ? 0 : undefined}
+          aria-label=${`${record.student.name}, ${t(`status.${record.status}`)}`} onKeyDown=${(/** @type {KeyboardEvent} */ event) => pressed(event, record)}>
+        ${mayMark && html`<td class="no-print"><input type="checkbox" aria-label=${t("sheet.choose_one", { name: record.student.name })} checked=${chosen.has(record.id)}
+          onChange=${() => setChosen((now) => toggled(now, record.id))} /></td>`}
+        <th scope="row">${record.student.name}<span class="quiet small id">${record.student.external_id}</span></th>
+        <td><${Status} status=${record.status} /></td>
+        <td class="only-wide quiet">${record.first_seen_at ? clock(record.first_seen_at, session.timezone) : record.source === "manual" ? t("sheet.by_hand") : ""}</td>
+        ${mayMark && html`<td class="no-print"><span class="choices" role="group" aria-label=${t("sheet.set_one", { name: record.student.name })}>
+          ${CHOICES.map((status) => html`<button type="button" class="secondary small" aria-pressed=${record.status === status} title=${t(`status.${status}`)}
+            onClick=${() => mark(record, status)}><span aria-hidden="true">${t(`sheet.letter_${status}`)}</span><span class="visually-hidden">${t(`status.${status}`)}</span></button>`)}</span></td>`}
+        <td class="no-print end"><button type="button" class="link" onClick=${() => setHistory(record)}>${t("sheet.history")}</button></td>
+      </tr>`)}</tbody></table></div>
+    ${history && html`<${MarkHistory} record=${history} zone=${session.timezone} onClose=${() => setHistory(null)} />`}`}</${Shown}>
+    ${session.state === "open" && isThere("/sessions/:id/live") && html`<p class="no-print subject"><button type="button" class="secondary" onClick=${() => go(`/sessions/${session.id}/live`)}>${t("sheet.to_live")}</button></p>`}`;
+}
+
+/** @param {Api.Sheet} data @param {string} filter @param {string} order @returns {Api.Record[]} */
+function rowsOf(data, filter, order) {
+  const rows = data.items.filter((record) => !filter || record.status === filter);
+  if (order === "status") return rows.sort((a, b) => a.status.localeCompare(b.status));
+  // those never seen come last
+  if (order === "time") return rows.sort((a, b) => (a.first_seen_at ?? "9").localeCompare(b.first_seen_at ?? "9"));
+  return rows;
+}
+
+/** @param {Set<number>} now @param {number} id */
+function toggled(now, id) {
+  const next = new Set(now);
+  if (!next.delete(id)) next.add(id);
+  return next;
+}
