@@ -84,6 +84,8 @@ def create_app(
         eraser=eraser,
         retention=Retention(database, _policy(settings), clock or SystemClock(), places.crops, faces),
     )
+    # before anybody is recognised who must not be
+    eraser.repeat_forgotten(services.clock.now())
     recognizer.start()
     atexit.register(recognizer.close)
     app = Flask(__name__, static_folder=None)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from attendance import audit, consents, external_ids, own_data, people
@@ -37,8 +37,23 @@ class Order:
     id: int
     student_id: int
     kind: ErasureKind
+    requested_at: datetime
     external_id: str | None
     shas: tuple[str, ...]
+
+
+class Past(Protocol):
+    """An erasure that was written down outside the database."""
+
+    @property
+    def at(self) -> datetime: ...
+
+    @property
+    def kind(self) -> ErasureKind: ...
+
+    def is_of(self, external_id: str) -> bool:
+        """Whether ``external_id`` was the student's."""
+        ...
 
 
 def order(db: Session, actor: Actor, student_id: int, confirmation: str, now: datetime) -> Erasure:
@@ -56,17 +71,7 @@ def order(db: Session, actor: Actor, student_id: int, confirmation: str, now: da
             code="confirmation",
             errors=[{"field": "external_id", "message": "is not the id of this student"}],
         )
-    consent = consents.active_consent(db, student_id)
-    if consent is not None:
-        consents.end_consent(consent, actor, now)
-    erasure = consents.order_erasure(db, actor, student_id, ErasureKind.STUDENT, now)
-    student.external_id = student.name = external_ids.erased_id(student_id)
-    student.email, student.status = None, StudentStatus.ERASED
-    student.version += 1
-    _forget_words(db, student_id)
-    audit.record(db, actor, "student.erase", "student", student_id, now, erasure_id=erasure.id)
-    db.flush()
-    return erasure
+    return _order_student(db, actor, student, now)
 
 
 def order_without_consent(db: Session, external_id: str, now: datetime) -> int:
@@ -81,6 +86,59 @@ def order_without_consent(db: Session, external_id: str, now: datetime) -> int:
             "this student consented; withdraw the consent first, which erases everything", code="consent"
         )
     erasure = consents.order_erasure(db, system_actor(), student_id, ErasureKind.FACE, now)
+    audit.record(db, system_actor(), "erasure.order", "student", student_id, now, erasure_id=erasure.id)
+    return erasure.id
+
+
+def forgotten(db: Session, past: Iterable[Past]) -> list[tuple[Past, int]]:
+    """Those of ``past`` that the database knows nothing of, because it was restored from a backup made before them,
+    each with the id of the student whom it brought back. A student who was added later under the same id is another
+    one."""
+    known = {(kind, at) for kind, at in db.execute(select(Erasure.kind, Erasure.requested_at))}
+    left = [each for each in past if (each.kind, each.at) not in known]
+    if not left:
+        return []
+    students = db.execute(
+        select(Student.id, Student.external_id, Student.created_at).where(Student.status != StudentStatus.ERASED)
+    ).all()
+    # an erasure that was repeated is a later one
+    latest = dict(
+        db.execute(select(Erasure.student_id, func.max(Erasure.requested_at)).group_by(Erasure.student_id)).all()
+    )
+    found: dict[int, Past] = {}
+    for each in sorted(left, key=lambda past: (past.kind is ErasureKind.STUDENT, past.at)):
+        for student_id, external_id, created_at in students:
+            done = student_id in latest and latest[student_id] >= each.at
+            if created_at <= each.at and not done and each.is_of(external_id):
+                found[student_id] = each  # the last is the one that takes most
+    return [(past, student_id) for student_id, past in found.items()]
+
+
+def order_again(db: Session, past: Past, student_id: int, now: datetime) -> int | None:
+    """Order once more what ``forgotten`` found; the id of the order, None when somebody else has."""
+    student = people.lock_student(db, student_id)
+    if (past, student_id) not in forgotten(db, [past]):
+        return None
+    actor = system_actor()
+    if past.kind is ErasureKind.STUDENT:
+        erasure = _order_student(db, actor, student, now)
+    else:
+        consent = consents.active_consent(db, student_id)
+        if consent is not None:
+            consents.end_consent(consent, actor, now)
+        erasure = consents.order_erasure(db, actor, student_id, ErasureKind.FACE, now)
+    audit.record(db, actor, "erasure.repeat", "student", student_id, now, erasure_id=erasure.id)
+    return erasure.id
+
+
+def order_of_erased(db: Session, student_id: int, external_id: str, now: datetime) -> int:
+    """Order that what was filed under ``external_id``, once the id of a student who is erased, is erased again. The id
+    of the order. Raises ConflictError when the student is not erased."""
+    student = db.get(Student, student_id)
+    if student is None or student.status is not StudentStatus.ERASED:
+        raise ConflictError(f"student {student_id} is not erased", code="not_erased")
+    erasure = consents.order_erasure(db, system_actor(), student_id, ErasureKind.STUDENT, now)
+    erasure.external_id = external_id
     audit.record(db, system_actor(), "erasure.order", "student", student_id, now, erasure_id=erasure.id)
     return erasure.id
 
@@ -101,7 +159,8 @@ def pending(db: Session) -> list[Order]:
     """What is not done, the oldest first."""
     query = select(Erasure).where(Erasure.completed_at.is_(None)).order_by(Erasure.id)
     return [
-        Order(each.id, each.student_id, each.kind, each.external_id, tuple(each.shas)) for each in db.scalars(query)
+        Order(each.id, each.student_id, each.kind, each.requested_at, each.external_id, tuple(each.shas))
+        for each in db.scalars(query)
     ]
 
 
@@ -165,6 +224,20 @@ def export(db: Session, actor: Actor, student_id: int, now: datetime) -> dict[st
     student = require_student(db, actor, student_id)
     audit.record(db, actor, "student.export", "student", student_id, now)
     return own_data.of_student(db, student, now)
+
+
+def _order_student(db: Session, actor: Actor, student: Student, now: datetime) -> Erasure:
+    consent = consents.active_consent(db, student.id)
+    if consent is not None:
+        consents.end_consent(consent, actor, now)
+    erasure = consents.order_erasure(db, actor, student.id, ErasureKind.STUDENT, now)
+    student.external_id = student.name = external_ids.erased_id(student.id)
+    student.email, student.status = None, StudentStatus.ERASED
+    student.version += 1
+    _forget_words(db, student.id)
+    audit.record(db, actor, "student.erase", "student", student.id, now, erasure_id=erasure.id)
+    db.flush()
+    return erasure
 
 
 def _forget_words(db: Session, student_id: int) -> None:

@@ -18,8 +18,8 @@ from attendance import crops_kept, erasures, face_images, rosters, training_jobs
 from attendance.actor import system_actor
 from attendance.clock import Clock
 from attendance.database import Database
-from attendance.models import FaceImageState
-from errors import SmartAttendanceError
+from attendance.models import ErasureKind, FaceImageState
+from errors import NotFoundError, SmartAttendanceError
 from operations import review_crops
 from operations.erasure import Eraser
 from operations.face_files import file_sha256
@@ -66,6 +66,7 @@ class Check:
         findings = []
         parts = (
             self._tables,
+            self._forgotten_erasures,
             self._unfinished_images,
             self._erasures,
             self._trainings,
@@ -80,11 +81,17 @@ class Check:
         return findings
 
     def erase(self, external_id: str) -> str:
-        """Erase everything made of the face of a student who has not (or no longer) consented; what was done, a
-        sentence. Raises ConflictError, NotFoundError."""
+        """Erase everything made of the face of a student who has not (or no longer) consented, or who is erased; what
+        was done, a sentence. Raises ConfigurationError, ConflictError, NotFoundError."""
         now = self._clock.now()
         with self._database.writing() as db:
-            erasure_id = erasures.order_without_consent(db, external_id, now)
+            try:
+                erasure_id = erasures.order_without_consent(db, external_id, now)
+            except NotFoundError:
+                student_id = self._erased_students(external_id)
+                if student_id is None:
+                    raise
+                erasure_id = erasures.order_of_erased(db, student_id, external_id, now)
         done = erasure_id in self._eraser.run_pending(now)
         return f"Erasure {erasure_id} is {'done' if done else 'not done yet; the server tries it again'}."
 
@@ -122,6 +129,38 @@ class Check:
         for order in orders:
             message = f"Erasure {order.id} of student {order.student_id} is not done."
             yield _Found(Finding("erasure_pending", message), partial(self._erased, order.id))
+
+    def _forgotten_erasures(self) -> Iterator[_Found]:
+        try:
+            forgotten = self._eraser.forgotten()
+        except SmartAttendanceError as error:
+            yield _Found(Finding("journal_damaged", f"{error}."))
+            return
+        for past, student_id in forgotten:
+            message = (
+                f"What was erased on {past.at:%Y-%m-%d} is back, of student {student_id}: the database was restored "
+                "from a backup. Starting the server erases it again, as does --repair."
+            )
+            yield _Found(Finding("erasure_forgotten", message), self._repeat_forgotten)
+
+    def _repeat_forgotten(self) -> bool:
+        now = self._clock.now()
+        self._eraser.repeat_forgotten(now)
+        self._eraser.run_pending(now)
+        return not self._eraser.forgotten()
+
+    def _erased_students(self, external_id: str) -> int | None:
+        """The row of the erased student who had ``external_id``; None when nobody is known to have been."""
+        for noted in reversed(self._eraser.journal.read()):
+            if noted.kind is ErasureKind.STUDENT and noted.is_of(external_id):
+                return noted.student_id
+        return None
+
+    def _was_erased(self, external_id: str) -> bool:
+        try:
+            return self._erased_students(external_id) is not None
+        except SmartAttendanceError:  # a finding of its own
+            return False
 
     def _erased(self, erasure_id: int) -> bool:
         self._eraser.run_pending(self._clock.now())
@@ -178,6 +217,12 @@ class Check:
                     yield _Found(Finding("loose_file", message))
             elif folder.is_symlink():
                 yield _Found(Finding("link", f"{self._shown(folder)} is a link; replace it by a folder."))
+            elif name not in folders and self._was_erased(name):
+                message = (
+                    f"The folder {self._shown(folder)} is of a student who was erased. Run: python app.py check "
+                    f"--erase {name!r}"
+                )
+                yield _Found(Finding("folder_of_erased", message))
             elif name not in folders:
                 message = (
                     f"The folder {self._shown(folder)} belongs to no student of the server; add the student, or delete "
@@ -244,7 +289,7 @@ class Check:
                     message = f"{path} was left by a training or an activation that was killed."
                     yield _Found(Finding("leftover", message), self._tidy_models)
         with self._database.reading() as db:
-            withdrawn = rosters.without_consent(db)
+            withdrawn, students = rosters.without_consent(db), set(face_images.folders(db))
         try:
             versions = history.list_versions(model_dir)
         except SmartAttendanceError as error:
@@ -257,15 +302,22 @@ class Check:
                     f"Model {version.version} is damaged or was altered; it cannot be gone back to. Delete {folder}."
                 )
                 yield _Found(Finding("model_damaged", message))
-            yield from self._withdrawn_in(folder, version.version, withdrawn)
+            yield from self._withdrawn_in(folder, version.version, withdrawn, students)
         if (model_dir / MODEL_FILE).exists():
             try:
                 load_artifact(model_dir / MODEL_FILE, signing_key=self._places.signing_key)
             except SmartAttendanceError as error:
                 yield _Found(Finding("model_refused", f"The model in use cannot be loaded: {error}"))
 
-    def _withdrawn_in(self, folder: Path, version: str, withdrawn: frozenset[str]) -> Iterator[_Found]:
-        for name in sorted(withdrawn & set(_labels(folder / LABELS_FILE))):
+    def _withdrawn_in(
+        self, folder: Path, version: str, withdrawn: frozenset[str], students: set[str]
+    ) -> Iterator[_Found]:
+        known = set(_labels(folder / LABELS_FILE))
+        for name in sorted(known - students):
+            if self._was_erased(name):
+                message = f"Model {version} knows {name}, who was erased. Run: python app.py check --erase {name!r}"
+                yield _Found(Finding("model_knows_erased", message))
+        for name in sorted(withdrawn & known):
             message = (
                 f"Model {version} knows the student {name}, whose consent was withdrawn. Run: python app.py check "
                 f"--erase {name!r}"

@@ -7,7 +7,7 @@ moment the erasure was ordered nobody is told whose face it is, whatever the mod
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ import filelock
 
 from attendance import crops_kept, erasures, face_images
 from attendance.database import Database
-from attendance.erasures import Order
+from attendance.erasures import Order, Past
 from errors import SmartAttendanceError
 from operations import review_crops
+from operations.erasure_journal import ErasureJournal
 from operations.face_files import file_sha256, told
 from operations.places import Places
 from recognizer.erased_student import ErasedStudent
@@ -36,6 +37,31 @@ class Eraser:
 
     def __init__(self, database: Database, places: Places) -> None:
         self._database, self._places = database, places
+        self.journal = ErasureJournal(places.erasure_journal)
+
+    def forgotten(self) -> Sequence[tuple[Past, int]]:
+        """Erasures that the database, restored from a backup, knows nothing of, each with the id of the student whom it
+        brought back. Raises ConfigurationError."""
+        past = self.journal.read()
+        if not past:
+            return []
+        with self._database.reading() as db:
+            return erasures.forgotten(db, past)
+
+    def repeat_forgotten(self, now: datetime) -> list[int]:
+        """Order them again; the ids of the orders. Raises ConfigurationError."""
+        orders = []
+        for past, student_id in self.forgotten():
+            with self._database.writing() as db:
+                order_id = erasures.order_again(db, past, student_id, now)
+            if order_id is not None:
+                orders.append(order_id)
+        if orders:
+            _logger.warning(
+                "the database was restored from a backup that knew nothing of %d erasures; they are done again",
+                len(orders),
+            )
+        return orders
 
     def run_pending(self, now: datetime) -> list[int]:
         """Do every erasure that is not done; the ids of those that are now. One that cannot be done says why in its
@@ -51,6 +77,12 @@ class Eraser:
 
     def _run(self, order: Order, now: datetime) -> bool:
         problems = []
+        if order.external_id is not None:
+            try:
+                self.journal.note(order.external_id, order.kind, order.student_id, order.requested_at)
+            except (OSError, SmartAttendanceError) as error:  # erasing is not to wait for it
+                _logger.error("erasure %d: not written down beside the database: %s", order.id, told(error))
+                problems.append(f"journal: {told(error)}")
         steps: Mapping[str, Callable[[Order, datetime], Mapping[str, Any]]] = {
             "face_images": self._face_images,
             "embeddings": self._embeddings,

@@ -39,6 +39,11 @@ class Places:
         return self.data_dir / "erasure.lock"
 
     @property
+    def erasure_journal(self) -> Path:
+        """What was erased, for when a backup is restored."""
+        return self.data_dir / "erasures.jsonl"
+
+    @property
     def embeddings(self) -> Path:
         """The folder of remembered embeddings."""
         return self.cache_dir or default_cache_dir()
