@@ -2,6 +2,7 @@
 
 python train_production_model.py
 python train_production_model.py --classifier logistic --threshold-percentile 98 --unknown ../strangers
+python train_production_model.py --activate previous
 """
 
 from __future__ import annotations
@@ -26,15 +27,18 @@ from recognizer.images import ImageLimits
 from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
 from training.production import TrainingJob, TrainingResult, run_training
 from training.progress import ProgressFile, Shown
+from training.stored_models import PREVIOUS, go_back, model_lines
 from training.trainer import TrainingConfig
+from training.training_log import INTERRUPTED_TEXT, TrainingLog
 
 FINE, UNUSABLE, INTERRUPTED = 0, 2, 130
-LOG_FILE = "training.log"
 
 EPILOG = f"""
 The threshold is the stricter of two limits. --threshold-percentile P accepts P percent of the students' held-out
 photos: too many students Unknown - raise it to 98; strangers named - lower it to 90. --max-fpir F lets at most a
 share F of strangers be named. The summary says which of the two bound.
+
+A model that is worse than the one before it: --list-models shows what there is, --activate previous goes back by one.
 
 exit status: {FINE} trained and in use; {UNUSABLE} wrong usage, or nothing that can be trained on; {INTERRUPTED}
 interrupted. Whenever it is not {FINE} the model that was in use before is still in use.
@@ -51,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console without a name's letters must not stop the training
     try:
+        if arguments.list_models or arguments.activate is not None:
+            return _stored(arguments, Settings.from_env())
         with _ended_by_signals(), ProgressFile(arguments.progress) if arguments.progress else nullcontext() as file:
             return _reported(arguments, file)
     except KeyboardInterrupt:  # before there was anything to report
@@ -61,18 +67,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _reported(arguments: argparse.Namespace, file: ProgressFile | None) -> int:
-    """Run the training; how it ended is said at the terminal, in the log and in the progress file."""
+    """Run the training; how it ended is said at the terminal and in the progress file."""
     try:
         version = _run(arguments, Settings.from_env(), file)
         status, stage, message = FINE, "done", version
     except SmartAttendanceError as error:
-        logging.getLogger(__name__).error("%s", error)
         print(f"error: {error}", file=sys.stderr)
         status, stage, message = UNUSABLE, "failed", str(error)
     except KeyboardInterrupt:
-        message = "Interrupted. The model that was in use is unchanged; what was embedded so far is remembered."
-        print(message, file=sys.stderr)
-        status, stage = INTERRUPTED, "interrupted"
+        print(INTERRUPTED_TEXT, file=sys.stderr)
+        status, stage, message = INTERRUPTED, "interrupted", INTERRUPTED_TEXT
     if file is not None:
         file.end(stage, message)
     return status
@@ -173,7 +177,33 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="write how far it is as JSON lines (stage, done, total, message), for a program that reads along",
     )
+    instead = parser.add_argument_group("instead of training").add_mutually_exclusive_group()
+    instead.add_argument(
+        "--list-models", action="store_true", help="show the models that were trained before, and which is in use"
+    )
+    instead.add_argument(
+        "--activate",
+        metavar="VERSION",
+        help=f"put that model in use again; {PREVIOUS}: the one that was trained before the one in use",
+    )
     return parser
+
+
+def _stored(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Show the models that are kept, or go back to one."""
+    model_dir = arguments.output or settings.model_dir
+    if arguments.activate is not None:
+        version = go_back(
+            model_dir,
+            arguments.activate,
+            embedder=arguments.embedder or settings.embedder,
+            signing_key=settings.model_signing_key.encode() if settings.model_signing_key else None,
+        )
+        print(f"Model {version} is in use: {model_dir / 'face_classifier_v1.pkl'}")
+        return FINE
+    for line in model_lines(model_dir):
+        print(line)
+    return FINE
 
 
 def _run(arguments: argparse.Namespace, settings: Settings, file: ProgressFile | None) -> str:
@@ -206,7 +236,7 @@ def _run(arguments: argparse.Namespace, settings: Settings, file: ProgressFile |
         signing_key=settings.model_signing_key.encode() if settings.model_signing_key else None,
     )
     limit_threads(settings.threads)
-    with _log_into(output):
+    with TrainingLog(output):
         result = run_training(job, shown, _say, shown.begin)
     print()
     print(result.summary)
@@ -246,31 +276,6 @@ class _Weights:
                 progress=progress,
                 announce=_say,
             )
-
-
-class _log_into:  # noqa: N801  (reads as the verb it is)
-    """Everything logged while it is open also goes into the model folder's training.log."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / LOG_FILE
-
-    def __enter__(self) -> None:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._handler: logging.Handler = logging.FileHandler(self._path, encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise ConfigurationError(f"{self._path} cannot be written: {error.strerror or error}") from error
-        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        root = logging.getLogger()
-        self._level = root.level
-        root.setLevel(logging.INFO)
-        root.addHandler(self._handler)
-
-    def __exit__(self, *_: object) -> None:
-        root = logging.getLogger()
-        root.removeHandler(self._handler)
-        root.setLevel(self._level)
-        self._handler.close()
 
 
 def _say(line: str) -> None:

@@ -139,7 +139,9 @@ def test_pictures_without_a_findable_face_are_counted(run, class_folder, tmp_pat
 
     Image.fromarray(np.full((120, 120, 3), 127, np.uint8)).save(student / "grey.png")
     assert run(dataset) == 0
-    assert "1 not found" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "1 not found" in shown
+    assert f"No face was found in {student.name}/grey.png" in shown
 
 
 @pytest.mark.parametrize(
@@ -161,6 +163,32 @@ def test_wrong_usage_says_what_is_allowed_and_writes_nothing(run, class_folder, 
     assert run(class_folder, *arguments) == 2
     assert words in capsys.readouterr().err
     assert not (tmp_path / "model" / MODEL_FILE).exists()
+
+
+def test_an_error_is_said_once_and_kept_in_the_log(class_folder, tmp_path):
+    command = [sys.executable, str(BACKEND / "train_production_model.py"), "--output", str(tmp_path / "model")]
+    failed = subprocess.run([*command, "--dataset", str(tmp_path / "none")], capture_output=True, text=True)
+    assert failed.returncode == 2
+    assert failed.stderr.count("there is no folder") == 1
+    assert "ERROR" in (log := (tmp_path / "model" / "training.log").read_text(encoding="utf-8"))
+    assert "there is no folder" in log
+
+
+def test_the_models_are_listed_and_gone_back_to_by_one_command(run, class_folder, tmp_path, capsys):
+    assert run(class_folder) == 0
+    assert run(class_folder, "--seed", "7") == 0
+    newer, older = (stored.version for stored in list_versions(tmp_path / "model"))
+    capsys.readouterr()
+    assert run(class_folder, "--list-models") == 0
+    shown = capsys.readouterr().out
+    assert shown.index(newer) < shown.index("in use") < shown.index(older)
+    assert run(class_folder, "--activate", "previous") == 0
+    assert older in capsys.readouterr().out
+    assert [stored.active for stored in list_versions(tmp_path / "model")] == [False, True]
+    assert run(class_folder, "--activate", "20200101T000000Z-000000") == 2
+    assert newer in capsys.readouterr().err
+    assert run(class_folder, "--activate", "") == 2  # and trains nothing
+    assert len(list_versions(tmp_path / "model")) == 2
 
 
 def test_an_empty_dataset_says_where_it_looked_and_what_it_expects(run, tmp_path, capsys):

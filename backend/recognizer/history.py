@@ -133,12 +133,14 @@ def activate(
 
 
 def list_versions(output_dir: Path) -> tuple[StoredVersion, ...]:
-    """The versions in the history, newest first; an empty tuple when there is none. Raises ModelIntegrityError
-    when the manifest is damaged."""
-    active = active_sha256(output_dir)
+    """The versions in the history, newest first; an empty tuple when there is none. Where the manifest was lost, they
+    are those that activating one would list in a new manifest. Raises ModelIntegrityError when it is damaged."""
+    active, entries = active_sha256(output_dir), read_manifest(output_dir)
+    if entries is None:
+        entries = _unlisted(output_dir / HISTORY_FOLDER, set())
     stored = [
         StoredVersion(entry.model_version, entry.created_at, sha256, entry.size, sha256 == active)
-        for sha256, entry in (read_manifest(output_dir) or {}).items()
+        for sha256, entry in entries.items()
         if (output_dir / HISTORY_FOLDER / entry.model_version / MODEL_FILE).is_file()
     ]
     return tuple(sorted(stored, key=lambda item: (item.created_at, item.version), reverse=True))
@@ -232,8 +234,13 @@ def known_entries(output_dir: Path) -> dict[str, ManifestEntry]:
         for sha256, entry in entries.items()
         if (history / entry.model_version).is_dir() or sha256 == active
     }
-    named = {entry.model_version for entry in entries.values()}
-    for folder in sorted(history.iterdir()):
+    return entries | _unlisted(history, {entry.model_version for entry in entries.values()})
+
+
+def _unlisted(history: Path, named: set[str]) -> dict[str, ManifestEntry]:
+    """Entries for the versions in the folder ``history`` that are not among ``named``."""
+    entries = {}
+    for folder in sorted(history.iterdir()) if history.is_dir() else ():
         file = folder / MODEL_FILE
         if folder.name not in named and not durable_files.is_temporary(folder) and file.is_file():
             data = file.read_bytes()

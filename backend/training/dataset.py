@@ -145,13 +145,15 @@ class _Scanner:
         ]
 
     def _found(self) -> str:
-        loose = sum(issue.kind is IssueKind.LOOSE_FILE for issue in self.issues)
-        others = len(self.issues) - loose
+        """What is there instead of folders; hidden files, such as one that keeps the folder in git, are no find."""
+        kinds = [issue.kind for issue in self.issues if issue.kind is not IssueKind.HIDDEN_FILE]
+        loose = kinds.count(IssueKind.LOOSE_FILE)
+        others = len(kinds) - loose
         if loose:
             return f"it holds {count_images(loose)} that lie there without a folder" + (
-                f", and {others} other entries" if others else ""
+                f", and {_other_files(others)}" if others else ""
             )
-        return f"it holds nothing but {others} other entries" if others else "it is empty"
+        return f"it holds nothing but {_other_files(others)}" if others else "it is empty"
 
     def _student(self, folder: Path) -> None:
         student_id = folder.name
@@ -253,6 +255,10 @@ def display_name(root: Path, path: Path) -> str:
     return "".join(
         c if unicodedata.category(c) not in UNUSABLE_CATEGORIES else "\N{REPLACEMENT CHARACTER}" for c in name
     )
+
+
+def _other_files(count: int) -> str:
+    return "1 other file" if count == 1 else f"{count} other files"
 
 
 def _sorted_entries(folder: Path) -> list[Path]:

@@ -128,12 +128,23 @@ def leave_out_small(prepared: PreparedDataset, min_images: int, *, where: Path |
 
 
 def quality_issues(prepared: PreparedDataset, groups: NDArray[np.intp] | None = None) -> tuple[DatasetIssue, ...]:
-    """Near duplicates and probable mislabels among the prepared images. They are used: a person decides.
+    """Near duplicates, probable mislabels and photos without a face among the prepared images. They are used: a person
+    decides.
 
     groups: what ``groups_by_student`` gives for them, where that is known already."""
     if groups is None:
         groups = groups_by_student(prepared.thumbnails, prepared.labels)
-    return (*_near_duplicate_issues(prepared, groups), *_mislabel_issues(prepared))
+    return (*_near_duplicate_issues(prepared, groups), *_mislabel_issues(prepared), *_no_face_issues(prepared))
+
+
+def _no_face_issues(prepared: PreparedDataset) -> Iterator[DatasetIssue]:
+    for sample, how in zip(prepared.samples, prepared.how.tolist(), strict=True):
+        if how == "whole":
+            message = (
+                f"No face was found in {_name(sample)}; the whole photo was taken for one. Keep it if a face fills it, "
+                "else delete it."
+            )
+            yield DatasetIssue(IssueKind.NO_FACE, message, sample.path, sample.student_id)
 
 
 def _near_duplicate_issues(prepared: PreparedDataset, groups: NDArray[np.intp]) -> Iterator[DatasetIssue]:

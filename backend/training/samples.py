@@ -36,6 +36,7 @@ class IssueKind(StrEnum):
     NO_FOLDER = "no_folder"  # no student
     NEAR_DUPLICATE = "near_duplicate"  # used, but kept on one side of a split
     PROBABLE_MISLABEL = "probable_mislabel"  # used; a person should look
+    NO_FACE = "no_face"  # used whole; a person should look
 
 
 @dataclass(frozen=True, slots=True)

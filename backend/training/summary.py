@@ -22,6 +22,7 @@ MOST_LISTED = 8  # students, pairs and files of one kind; training_metadata.json
 # In the order in which they deserve a look.
 ISSUE_TITLES = {
     IssueKind.PROBABLE_MISLABEL: "Photos that may show somebody else (used; please look)",
+    IssueKind.NO_FACE: "Photos in which no face was found (the whole photo was taken for one; please look)",
     IssueKind.CONFLICTING_DUPLICATE: "One file in two students' folders (used for neither)",
     IssueKind.TOO_FEW_IMAGES: "Students with too few photos (left out)",
     IssueKind.NOT_LISTED: "Students who are not on the list (left out)",

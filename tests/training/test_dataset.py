@@ -208,7 +208,11 @@ def test_no_folder_no_students_and_loose_images_are_told_apart(tmp_path: Path) -
     with pytest.raises(DatasetError, match="a file, not a folder"):
         scan(file)
     (tmp_path / "empty").mkdir()
+    put(tmp_path, "empty/.gitkeep")  # as in a new checkout
     with pytest.raises(DatasetError, match="it is empty"):
+        scan(tmp_path / "empty")
+    put(tmp_path, "empty/notes.txt")
+    with pytest.raises(DatasetError, match="it holds nothing but 1 other file"):
         scan(tmp_path / "empty")
     put(tmp_path, "loose/a.jpg")
     put(tmp_path, "loose/b.jpg")
