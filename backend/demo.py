@@ -8,6 +8,7 @@ python demo.py clean      remove it
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 
@@ -46,9 +47,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SmartAttendanceError as error:
         print(f"error: {error}", file=sys.stderr)
         return UNUSABLE
+    except OSError as error:
+        print(f"error: {_reason(error, folder)}", file=sys.stderr)
+        return UNUSABLE
     except KeyboardInterrupt:
-        print("\nInterrupted. What is complete is kept; the next start goes on from there.", file=sys.stderr)
+        kept = "" if arguments.command else " What is complete is kept; the next start goes on from there."
+        print(f"\nInterrupted.{kept}", file=sys.stderr)
         return INTERRUPTED
+
+
+def _reason(error: OSError, folder: DemoFolder) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full; free some space, and start the demo again: it goes on from what is complete"
+    where = f" ({error.filename})" if error.filename else ""
+    return f"the folder {folder.root} cannot be used: {error.strerror or error}{where}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,14 +91,15 @@ def _serve(folder: DemoFolder) -> int:
 
 
 def _walk_in(folder: DemoFolder, arguments: argparse.Namespace) -> int:
+    from demonstration.cast import INSTRUCTOR
     from demonstration.client import Client
-    from demonstration.clip import read_clip
-    from demonstration.walk_in import WalkIn
+    from demonstration.walk_in import Clip, WalkIn
 
-    address = arguments.url or folder.served_at()
-    if address is None:
+    address, facts = arguments.url or folder.served_at(), folder.completed()
+    if address is None or facts is None:
         raise ConfigurationError("the demo is not served; start it in another terminal, and wait until it says where")
-    outcome = WalkIn(Client(address), read_clip(folder.clip), _say).run(close=arguments.close, again=arguments.again)
+    walk_in = WalkIn(Client(address), facts["passwords"][INSTRUCTOR.email], Clip.read(folder.clip), _say)
+    outcome = walk_in.run(close=arguments.close, again=arguments.again)
     return FINE if outcome.is_complete else INCOMPLETE
 
 

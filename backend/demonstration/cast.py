@@ -1,11 +1,29 @@
-"""Who is in a demo, and how many pictures there are of each."""
+"""Who is in the demo, what they meet for, and how many pictures there are of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sample_class.members import STRANGERS, STUDENTS, Member
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """email: what one logs in with."""
+
+    name: str
+    email: str
+
+
+ADMIN = Account("Robin Hale", "admin@demo.example")
+INSTRUCTOR = Account("Nora Field", "nora@demo.example")
+
+# Codes of the course that the class walks into, and of a smaller one.
+MAIN_COURSE, SMALL_COURSE = "PROG-1", "ALG-2"
+# Of a session that is made to be walked into.
+LASTS = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)

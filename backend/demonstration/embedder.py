@@ -15,7 +15,7 @@ from training.progress import ProgressBar
 
 def choose(settings: Settings, say: Callable[[str], None]) -> dict[str, Any]:
     """The embedder, and the file of its weights where it has one, as ``with_choice`` takes it. say: told once when it
-    is not the one that would be best. Weights that a real server of this user has downloaded are used where they are;
+    had to be looked for. Weights that a real server of this user has downloaded are used where they are;
     others are downloaded into the demo's own cache. Raises WeightsError, ConfigurationError."""
     found = _downloaded_before(settings) or _resolve(settings, say)
     return {

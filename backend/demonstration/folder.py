@@ -15,7 +15,7 @@ import filelock
 
 from config import Settings, variable
 from errors import ConfigurationError
-from recognizer.durable_files import write_atomically
+from recognizer.durable_files import remove_leftovers, write_atomically
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -82,11 +82,8 @@ class DemoFolder:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Work in the folder, which is made; nobody else can meanwhile. What another version made is gone. Raises
-        ConfigurationError when somebody does."""
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigurationError(f"the folder {self.root} cannot be made: {error.strerror or error}") from error
+        ConfigurationError when somebody does, or the folder holds what no demo made, and OSError."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # the passwords are in it
         lock = filelock.FileLock(self.root / _LOCK)
         try:
             lock.acquire(timeout=0)
@@ -94,6 +91,7 @@ class DemoFolder:
             raise ConfigurationError(self._why_held()) from error
         try:
             (self.root / _ADDRESS).unlink(missing_ok=True)  # of one that was killed
+            remove_leftovers(self.root)
             if self._read(_VERSION) != {"version": VERSION}:
                 self._empty()
                 self._write(_VERSION, {"version": VERSION})
@@ -104,13 +102,16 @@ class DemoFolder:
 
     def remove(self) -> bool:
         """Remove the folder with everything in it; whether it was there. Raises ConfigurationError while a demo works
-        in it."""
+        in it, or when it holds what no demo made, and OSError."""
         if not self.root.exists():
             return False
         with self.held():
             self._empty()
         (self.root / _LOCK).unlink(missing_ok=True)
-        self.root.rmdir()
+        if self.root.is_symlink():  # to a disk with more room
+            self.root.unlink()
+        else:
+            self.root.rmdir()
         return True
 
     def check_space(self) -> None:
@@ -146,17 +147,22 @@ class DemoFolder:
     def _why_held(self) -> str:
         address = self.served_at()
         if address is None:
-            return f"another demo is being made in {self.root} at this moment; wait for it, or end it by Ctrl-C first"
+            return f"the demo is being made or started in {self.root} at this moment; wait, or end it by Ctrl-C"
         return f"the demo is running already, at {address}; Ctrl-C in its terminal ends it"
 
     def _empty(self) -> None:
-        for path in self.root.iterdir():
-            if path.name == _LOCK:
-                continue
+        """Remove everything but the lock. What says that a demo made it all goes last."""
+        found = [path for path in self.root.iterdir() if path.name not in (_LOCK, _VERSION)]
+        if found and self._read(_VERSION) is None:
+            raise ConfigurationError(
+                f"{self.root} holds what no demo made, {found[0].name} for one; the demo needs this folder for itself: "
+                "move that elsewhere"
+            )
+        for path in [*found, self.root / _VERSION]:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
-                path.unlink()
+                path.unlink(missing_ok=True)
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:

@@ -23,9 +23,9 @@ _LOOK_SECONDS = 0.2
 _END_SECONDS = 15.0
 
 
-def train(school: School) -> str:
-    """Train on everybody who consented, as an admin does from the server; the version of the model, which is in use.
-    Raises TrainingError."""
+def train(school: School) -> None:
+    """Train on everybody who consented, as an admin does from the server, and take up the model. Raises
+    TrainingError."""
     services = school.services
     job = services.trainings.start(school.admin, {}, services.clock.now())
     try:
@@ -34,12 +34,11 @@ def train(school: School) -> str:
         services.trainings.cancel(school.admin, job.id, services.clock.now())
         _over(school, job.id, seconds=_END_SECONDS)
         raise
-    if job.state is not TrainingState.SUCCEEDED or job.model_version is None:
+    if job.state is not TrainingState.SUCCEEDED:
         log, _ = services.trainings.log(job.id, 0)
         raise TrainingError(f"the demo's model could not be trained: {job.problem or job.state}\n{log[-2000:]}")
     services.recognizer.reload()
     services.models.note(services.clock.now())
-    return job.model_version
 
 
 def end_orphans(settings: Settings) -> None:

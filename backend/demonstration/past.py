@@ -14,7 +14,7 @@ from attendance.corrections import CorrectionReason
 from attendance.days import day_bounds, local_day
 from attendance.models import ClassSession, Course, MarkStatus, WarningKind
 from attendance.recurrence import weekly
-from demonstration.known import MAIN_COURSE, SMALL_COURSE
+from demonstration.cast import MAIN_COURSE, SMALL_COURSE
 from demonstration.lessons import Lessons
 from demonstration.school import WITHOUT_FACE, School
 

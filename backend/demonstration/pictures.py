@@ -6,7 +6,7 @@ import shutil
 
 from demonstration.cast import Cast
 from demonstration.folder import DemoFolder
-from sample_class.clip import write_clip
+from sample_class.clip import FPS, entrance, write_clip
 from sample_class.photos import write_photos
 
 
@@ -17,6 +17,7 @@ class Pictures:
         self._folder, self._cast = folder, cast
         self._photos = folder.students.parent
         self._unfinished = folder.root / ".photos"
+        self._unfinished_clips = f".{folder.clip.name}-*"
 
     def has_photos(self) -> bool:
         return self._photos.is_dir()
@@ -37,9 +38,16 @@ class Pictures:
         unfinished.rename(self._photos)
 
     def draw_clip(self) -> None:
-        for left in self._folder.root.glob(f".{self._folder.clip.name}-*"):  # by a run that was killed
+        for left in self._folder.root.glob(self._unfinished_clips):  # by a run that was killed
             shutil.rmtree(left, ignore_errors=True)
         write_clip(self._folder.clip, self._cast.groups, self._cast.seconds)
+
+    def frames_drawn(self) -> tuple[int, int]:
+        """How many frames of the clip there are, and how many there will be."""
+        cast = self._cast
+        groups = entrance() if cast.groups is None else cast.groups
+        total = len(groups) * round(cast.seconds * FPS)
+        return sum(1 for _ in self._folder.root.glob(f"{self._unfinished_clips}/*.jpg")), total
 
     def photos_drawn(self) -> tuple[int, int]:
         """How many photos there are, and how many there will be."""

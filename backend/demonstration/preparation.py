@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, time, timedelta
@@ -21,8 +21,7 @@ from demonstration.folder import DemoFolder
 from demonstration.lessons import Lessons
 from demonstration.past import WEEKS, Past
 from demonstration.pictures import Pictures
-from demonstration.school import School
-from demonstration.server import Services
+from demonstration.school import School, Services
 from demonstration.stages import Stages
 from demonstration.time_zone import local_time_zone
 from operations import review_crops
@@ -42,17 +41,18 @@ class Preparation:
     cast: Cast
 
     def run(self) -> dict[str, Any]:
-        """Make what is not there yet; the choice of the embedder. Raises SmartAttendanceError, OSError."""
+        """Make what is not there yet; what a later start wants to know of it: the choice of the embedder, and the
+        passwords. Raises SmartAttendanceError, OSError."""
         self.folder.check_space()
+        facts = {"choice": embedder.choose(self.settings, self.stages.say), "passwords": school.new_passwords()}
         with _logged(self.folder.log):
-            choice = self._chosen()
             self._draw()
-            settings = embedder.with_choice(self.settings, choice)
+            settings = embedder.with_choice(self.settings, facts["choice"])
             model.end_orphans(settings)
             self.folder.forget_school()
-            self._make_school(settings)
-        self.folder.complete({"choice": choice})
-        return choice
+            self._make_school(settings, facts["passwords"])
+        self.folder.complete(facts)
+        return facts
 
     def _draw(self) -> None:
         pictures, cast = Pictures(self.folder, self.cast), self.cast
@@ -61,14 +61,10 @@ class Preparation:
             with self.stages.stage(what, pictures.photos_drawn):
                 pictures.draw_photos()
         if not pictures.has_clip():
-            with self.stages.stage("Drawing the clip of the class walking in"):
+            with self.stages.stage("Drawing the clip of the class walking in", pictures.frames_drawn):
                 pictures.draw_clip()
 
-    def _chosen(self) -> dict[str, Any]:
-        with self.stages.stage("Looking for the network that compares faces"):
-            return embedder.choose(self.settings, self.stages.say)
-
-    def _make_school(self, settings: Settings) -> None:
+    def _make_school(self, settings: Settings, passwords: Mapping[str, str]) -> None:
         clock, stages = MovedClock(), self.stages
         today = local_day(clock.now(), local_time_zone())
         founded = moment_of(today - timedelta(weeks=WEEKS) - _FOUNDED_BEFORE, _MORNING, local_time_zone())
@@ -79,7 +75,7 @@ class Preparation:
             opened.callback(services.trainings.close)
             opened.callback(services.recognizer.close)
             with stages.stage("Founding a school with two courses"):
-                made = school.open_school(services, clock, founded)
+                made = school.open_school(services, clock, founded, passwords)
                 courses = school.found_courses(made, self.cast.students)
                 school.give_consents(made, self.cast.students)
             self._enrol(made)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import ipaddress
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,36 +16,41 @@ from demonstration.cast import Cast
 from demonstration.folder import DemoFolder
 from demonstration.stages import Stages
 from demonstration.today import see_to_today
-from errors import ConfigurationError, ServiceError
-from listening import address_of, bound_sockets
-from serving import serve
+from errors import ConfigurationError, ServiceError, WeightsError
+from listening import address_of
+from serving import check_free, serve
 
 
 def run(folder: DemoFolder, cast: Cast) -> int:
-    """Serve the demo until Ctrl-C; the exit status. Raises SmartAttendanceError."""
+    """Serve the demo until Ctrl-C; the exit status. Raises SmartAttendanceError, OSError."""
     stages = Stages()
     with folder.held():
         settings = folder.settings()
-        _check_free(settings)
+        check_free(settings)  # before minutes of work, not after
         done = folder.completed()
         if done is None:
             stages.say(welcome.PREPARING)
-            choice = _prepared(folder, settings, stages, cast)
+            done = _prepared(folder, settings, stages, cast)
         else:
-            choice = done["choice"]
-            stages.say(embedder.remark(settings, choice) or welcome.GOES_ON)
-        server = _Server(folder, stages)
-        return serve(embedder.with_choice(settings, choice), server.application, server.greet, console=logging.WARNING)
+            stages.say(embedder.remark(settings, done["choice"]) or welcome.GOES_ON)
+        server = _Server(folder, stages, done["passwords"])
+        return serve(
+            embedder.with_choice(settings, done["choice"]), server.application, server.greet, console=logging.WARNING
+        )
 
 
 @dataclass(slots=True)
 class _Server:
     folder: DemoFolder
     stages: Stages
+    passwords: Mapping[str, str]
     _problem: str | None = None
 
     def application(self, settings: Settings) -> Any:
-        app = create_app(settings)
+        try:
+            app = create_app(settings)
+        except WeightsError as error:  # they were a file elsewhere, which is gone
+            raise WeightsError(f"{error} Or remove the demo ({welcome.removal()}), and start it again.") from error
         services = services_of(app)
         try:
             see_to_today(services.database, services.clock.now())
@@ -56,18 +61,12 @@ class _Server:
     def greet(self, settings: Settings) -> None:
         address = address_of(settings)
         self.folder.serve_at(address)
-        for line in welcome.lines(address):
+        for line in welcome.lines(address, self.passwords):
             self.stages.say(line)
         if not _is_this_machine(settings.host):
             self.stages.say(welcome.OPEN_TO_OTHERS.format(host=settings.host))
         if self._problem:
             self.stages.say(self._problem)
-
-
-def _check_free(settings: Settings) -> None:
-    """Raise ConfigurationError when the server cannot listen where it is to: before minutes of work, not after."""
-    for bound in bound_sockets(settings.host, settings.port):
-        bound.close()
 
 
 def _prepared(folder: DemoFolder, settings: Settings, stages: Stages, cast: Cast) -> dict[str, Any]:
@@ -76,12 +75,6 @@ def _prepared(folder: DemoFolder, settings: Settings, stages: Stages, cast: Cast
 
     try:
         return Preparation(folder, settings, stages, cast).run()
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ConfigurationError(
-                "the disk is full; free some space, and start the demo again: it goes on from what is complete"
-            ) from error
-        raise ConfigurationError(f"the demo cannot be made: {error}") from error
     except DatabaseError as error:
         reason = unavailable(error)
         if reason is None:

@@ -6,20 +6,30 @@ chooses a password with an invitation, the roster comes from a file, and every p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from attendance import accounts, consents, courses, links, people, roster_files, roster_import
 from attendance.actor import Actor, system_actor
+from attendance.clock import Clock
+from attendance.database import Database
 from attendance.models import ConsentMethod, Course, Role
+from attendance.policy import Policy
 from attendance.roster_plan import Options
 from attendance.spreadsheets import csv_file
+from demonstration.cast import ADMIN, INSTRUCTOR, MAIN_COURSE, SMALL_COURSE, Account
 from demonstration.clock import MovedClock
-from demonstration.known import ADMIN, INSTRUCTOR, MAIN_COURSE, SMALL_COURSE, Account
-from demonstration.server import Services
 from demonstration.time_zone import local_time_zone
+from operations.enrolment import Enrolment
+from operations.inference import InferenceGate
+from operations.models import Models
+from operations.recognition import Recognizer
+from operations.retention import Retention
+from operations.trainings import Trainings
 from sample_class.members import Member
 
 # Who of the class is in the small course too, besides one who does not want to be recognised.
@@ -27,6 +37,21 @@ IN_SMALL_COURSE = ("s02", "s04", "s06", "s08", "s10")
 WITHOUT_FACE = ("n01", "Mina Park")
 
 _LOGIN_LASTS = timedelta(hours=1)
+_CONSONANTS, _VOWELS, _SYLLABLES = "bdfgklmnprstvz", "aeiou", 8
+
+
+class Services(Protocol):
+    """The part of the server, as ``app.services_of`` gives it, that a school is made with."""
+
+    policy: Policy
+    database: Database
+    clock: Clock
+    recognizer: Recognizer
+    inference: InferenceGate
+    models: Models
+    trainings: Trainings
+    enrolment: Enrolment
+    retention: Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +65,24 @@ class School:
     instructor: Actor
 
 
-def open_school(services: Services, clock: MovedClock, opened: datetime) -> School:
-    """A school with an admin and an instructor, and nothing else yet. opened: see ``School``."""
+def new_passwords() -> dict[str, str]:
+    """E-mail address -> a password that can be typed off the screen, of nearly 50 random bits: the demo may be opened
+    to a network, and everybody can read its source."""
+    return {account.email: _password() for account in (INSTRUCTOR, ADMIN)}
+
+
+def open_school(services: Services, clock: MovedClock, opened: datetime, passwords: Mapping[str, str]) -> School:
+    """A school with an admin and an instructor, and nothing else yet. opened: see ``School``. passwords: by e-mail
+    address."""
     now, database = clock.go_to(opened), services.database
     with database.writing() as db:
         link = links.make_setup_link(db, system_actor(), now)
-    admin = _redeem(services, link.secret, ADMIN, now, is_first=True)
+    admin = _redeem(services, link.secret, ADMIN, passwords, now, is_first=True)
     with database.writing() as db:
         values = {"email": INSTRUCTOR.email, "name": INSTRUCTOR.name, "role": Role.INSTRUCTOR}
         invited = accounts.create_user(db, admin, values, now)
         link = links.make_password_link(db, admin, invited.id, now)
-    instructor = _redeem(services, link.secret, INSTRUCTOR, clock.go_to(now + timedelta(minutes=20)))
+    instructor = _redeem(services, link.secret, INSTRUCTOR, passwords, clock.go_to(now + timedelta(minutes=20)))
     return School(services, clock, opened, admin, instructor)
 
 
@@ -73,8 +105,8 @@ def found_courses(school: School, members: Sequence[Member]) -> tuple[Course, Co
     return main, small
 
 
-def give_consents(school: School, members: Sequence[Member]) -> dict[str, int]:
-    """Record the signed form of each of ``members``; their ids by external id."""
+def give_consents(school: School, members: Sequence[Member]) -> None:
+    """Record the signed form of each of ``members``."""
     now, ids = school.clock.go_to(school.opened + timedelta(hours=3)), student_ids(school)
     for number, member in enumerate(members, start=1):
         with school.services.database.writing() as db:
@@ -87,7 +119,6 @@ def give_consents(school: School, members: Sequence[Member]) -> dict[str, int]:
                 policy_version=school.services.policy.consent_policy_version,
                 evidence=f"signed form, folder 1, sheet {number}",
             )
-    return ids
 
 
 def enrol_faces(
@@ -119,12 +150,25 @@ def _import(school: School, course: Course, students: Sequence[tuple[str, str]],
         roster_import.import_roster(db, school.instructor, course.id, table, Options({}), now)
 
 
-def _redeem(services: Services, secret: str, account: Account, now: datetime, *, is_first: bool = False) -> Actor:
+def _password() -> str:
+    syllables = [secrets.choice(_CONSONANTS) + secrets.choice(_VOWELS) for _ in range(_SYLLABLES)]
+    return "-".join(first + second for first, second in zip(syllables[::2], syllables[1::2], strict=True))
+
+
+def _redeem(
+    services: Services,
+    secret: str,
+    account: Account,
+    passwords: Mapping[str, str],
+    now: datetime,
+    *,
+    is_first: bool = False,
+) -> Actor:
     """Choose the password of ``account`` with a link; who that is."""
     actor, _ = links.redeem(
         services.database,
         secret,
-        account.password,
+        passwords[account.email],
         now,
         email=account.email if is_first else None,
         name=account.name if is_first else None,

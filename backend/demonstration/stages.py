@@ -21,17 +21,17 @@ class Stages:
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stdout
-        self._open = ""  # what is said of the stage under way
 
     @contextmanager
     def stage(self, what: str, count: Count | None = None) -> Iterator[None]:
         """A stage that is done inside. count: how far it is, asked now and then in another thread."""
         begun = time.perf_counter()
-        self._open = f"{what} ..."
-        self._write(self._open)
+        line = f"{what} ..."
+        self._write(line)
         over = threading.Event()
-        watcher = threading.Thread(target=self._watch, args=(count, over), daemon=True) if self._shows(count) else None
-        if watcher is not None:
+        watcher = None
+        if count is not None and self._out.isatty():
+            watcher = threading.Thread(target=self._watch, args=(line, count, over), daemon=True)
             watcher.start()
         done = False
         try:
@@ -41,29 +41,22 @@ class Stages:
             over.set()
             if watcher is not None:
                 watcher.join()
-            if self._open:
-                self._rewrite("")
+                self._rewrite(line, "")
             if done:
-                self._write(f"{' ' * (_WIDTH - len(self._open))}{time.perf_counter() - begun:6.1f} s")
+                self._write(f"{' ' * (_WIDTH - len(line))}{time.perf_counter() - begun:6.1f} s")
             self._write("\n")
-            self._open = ""
 
     def say(self, line: str) -> None:
-        """A line besides, also while a stage is under way, which then goes on in a line of its own."""
-        begun = self._open
-        self._write(f"\n  {line}\n{begun}" if begun else f"{line}\n")
+        """A line between two stages."""
+        self._write(f"{line}\n")
 
-    def _watch(self, count: Count | None, over: threading.Event) -> None:
-        while count is not None and not over.wait(_LOOK_SECONDS):
+    def _watch(self, line: str, count: Count, over: threading.Event) -> None:
+        while not over.wait(_LOOK_SECONDS):
             done, total = count()
-            self._rewrite(f" {done} of {total}")
+            self._rewrite(line, f" {done} of {total}")
 
-    def _shows(self, count: Count | None) -> bool:
-        return count is not None and self._out.isatty()
-
-    def _rewrite(self, more: str) -> None:
-        if self._out.isatty():
-            self._write(f"\r{self._open}{more:<20}\r{self._open}{more}")
+    def _rewrite(self, line: str, more: str) -> None:
+        self._write(f"\r{line}{more:<20}\r{line}{more}")
 
     def _write(self, text: str) -> None:
         self._out.write(text)

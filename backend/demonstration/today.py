@@ -11,7 +11,7 @@ from attendance.actor import Actor
 from attendance.database import Database
 from attendance.days import day_bounds, local_day
 from attendance.models import ClassSession, Course, MarkStatus, SessionState
-from demonstration.known import INSTRUCTOR, LASTS, MAIN_COURSE
+from demonstration.cast import INSTRUCTOR, LASTS, MAIN_COURSE
 from errors import NotFoundError
 
 _MISSED = "The demo was not running."
@@ -54,10 +54,9 @@ class _Day:
                 sessions.cancel_session(db, self._actor, session.id, self._now, reason=_MISSED)
 
     def _left_open(self, course: Course) -> ClassSession | None:
-        begins, _ = self._bounds(course)
         for session in self._listed(course, SessionState.OPEN):
             with self._database.writing() as db:
-                if session.starts_at < begins or session.ends_at <= self._now:
+                if session.ends_at <= self._now:
                     sessions.close_session(db, self._actor, session.id, self._now)
                     continue
                 counts = sheets.sheet(db, self._actor, session.id).counts

@@ -2,22 +2,50 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from demonstration.cast import INSTRUCTOR, LASTS, MAIN_COURSE
 from demonstration.client import Client
-from demonstration.clip import Clip
-from demonstration.known import INSTRUCTOR, LASTS, MAIN_COURSE
-from errors import ConflictError, NotFoundError
+from errors import ConfigurationError, ConflictError, NotFoundError
 
 Say = Callable[[str], None]
 
 _NAMED = frozenset({"accepted", "duplicate"})
 _SOON = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """in_view: external ids of those who can be seen in it."""
+
+    path: Path
+    in_view: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """fps: frames a second. people: external id -> name, strangers included."""
+
+    fps: float
+    people: Mapping[str, str]
+    frames: tuple[Frame, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> Clip:
+        """The clip in ``folder``. Raises ConfigurationError when there is none."""
+        try:
+            content = json.loads((folder / "clip.json").read_bytes())
+            frames = tuple(Frame(folder / each["file"], frozenset(each["in_view"])) for each in content["frames"])
+            return cls(float(content["fps"]), dict(content["people"]), frames)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigurationError(f"there is no clip in {folder}; start the demo first, which draws it") from error
 
 
 @dataclass(slots=True)
@@ -38,22 +66,22 @@ class Outcome:
 
 @dataclass(slots=True)
 class WalkIn:
-    """speed: 1 sends the frames as a camera does; a larger one, as many times faster."""
+    """password: of the instructor."""
 
     client: Client
+    password: str
     clip: Clip
     say: Say
-    speed: float = 1.0
     _outcome: Outcome = field(default_factory=Outcome)
 
     def run(self, *, close: bool = False, again: bool = False) -> Outcome:
         """Log in, open today's session and send the clip to it. close: end the session afterwards. again: end one in
         which everybody is marked, and take another. Raises SmartAttendanceError."""
-        self.client.log_in(INSTRUCTOR.email, INSTRUCTOR.password)
+        self.client.log_in(INSTRUCTOR.email, self.password)
         session = self._opened(again)
         self.say(
             f"{INSTRUCTOR.name} has opened {session['course_title']}, and the class walks in: "
-            f"{len(self.clip.frames)} frames, {self.clip.seconds:.0f} seconds."
+            f"{len(self.clip.frames)} frames, {len(self.clip.frames) / self.clip.fps:.0f} seconds."
         )
         self._send(session["id"])
         self._conclude(self._sheet(session["id"]))
@@ -103,10 +131,8 @@ class WalkIn:
         run, begun = secrets.token_hex(4), datetime.now(UTC)
         for number, frame in enumerate(self.clip.frames, start=1):
             at = begun + timedelta(seconds=number / self.clip.fps)
-            due = begun + (at - begun) / self.speed
-            time.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()))
-            key, captured_at = f"walk-in-{run}-{number}", min(at, datetime.now(UTC))
-            answer = self.client.send_frame(session_id, key, frame.path.read_bytes(), captured_at)
+            time.sleep(max(0.0, (at - datetime.now(UTC)).total_seconds()))
+            answer = self.client.send_frame(session_id, f"walk-in-{run}-{number}", frame.path.read_bytes(), at)
             self._take_in(number, frame.in_view, answer)
 
     def _take_in(self, number: int, in_view: frozenset[str], answer: Mapping[str, Any]) -> None:
@@ -117,10 +143,9 @@ class WalkIn:
             named = face["student"]["external_id"] if face["decision"] in _NAMED and face["student"] else None
             if named is not None and named not in in_view:
                 outcome.wrong.append((number, face["student"]["name"]))
-        for change in answer["changes"]:
-            tally = answer["tally"]
-            marked = tally["enrolled"] - tally["unmarked"]
-            at = datetime.fromisoformat(answer["captured_at"]).astimezone()
+        tally, at = answer["tally"], datetime.fromisoformat(answer["captured_at"]).astimezone()
+        before = tally["enrolled"] - tally["unmarked"] - len(answer["changes"])
+        for marked, change in enumerate(answer["changes"], start=before + 1):
             self.say(
                 f"  {at:%H:%M:%S}  {change['new']:8}  {change['student']['name']:24} {marked} of {tally['enrolled']}"
             )
@@ -145,9 +170,9 @@ class WalkIn:
         strangers = [name for who, name in self.clip.people.items() if who not in students]
         self.say(f"{outcome.marked} of {outcome.enrolled} students are marked.")
         self.say(
-            f"{len(strangers)} strangers came with them ({', '.join(strangers)}): {outcome.unknown} faces stayed unknown, "
-            f"{outcome.doubtful} were left to a person, and {len(outcome.wrong) or 'none'} got the name of somebody who "
-            "was not there."
+            f"{len(strangers)} strangers came with them: {', '.join(strangers)}. Over all frames {outcome.unknown} faces\n"
+            f"stayed unknown, {outcome.doubtful} were left to a person, and {len(outcome.wrong) or 'none'} got the name\n"
+            "of somebody who was not there."
         )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from demonstration.cast import ADMIN, INSTRUCTOR
 from demonstration.folder import ROOT
-from demonstration.known import ADMIN, INSTRUCTOR
 
 PREPARING = (
     "The demo is made in the folder demo/, once: pictures of a class that does not exist, a school with two weeks\n"
@@ -16,34 +17,37 @@ PREPARING = (
 )
 GOES_ON = "The demo is there already; it goes on where it was."
 OPEN_TO_OTHERS = (
-    "WARNING: this server listens on {host}, which others can reach, and everybody knows the demo's passwords.\n"
+    "WARNING: this server listens on {host}, which others can reach, and what is sent to it is not encrypted.\n"
     "Without SMARTATTENDANCE_HOST only this machine can."
 )
 
 # What to do with it, from the first to the last.
 _TRY = (
+    """Open {address} in a browser and log in as the instructor: there is a lesson to open now, and one doubtful
+    face of the lesson before waits for a decision.""",
     """Let the class walk in before the camera. In a second terminal, in this folder:
         {demo} walk-in
     Everybody is marked as the camera sees them, and two strangers stay unknown.""",
-    """Ask who is slipping:
-        curl -c demo/cookies -H "Content-Type: application/json" {address}/api/v1/auth/login \\
-          -d '{{"email": "{instructor.email}", "password": "{instructor.password}"}}'
+    """Ask as a program who is slipping:
+        curl -c demo/cookies -H "Content-Type: application/json" {address}/api/v1/auth/login -d {login}
         curl -b demo/cookies {address}/api/v1/reports/at-risk""",
     """Read what else a program can ask for: {address}/api/docs/""",
 )
 
 
-def lines(address: str) -> Iterator[str]:
-    """What is said once the demo is served at ``address``."""
+def lines(address: str, passwords: Mapping[str, str]) -> Iterator[str]:
+    """What is said once the demo is served at ``address``. passwords: by e-mail address."""
     yield ""
     yield f"  {'':10}  {'e-mail':20}  password"
     for role, account in (("instructor", INSTRUCTOR), ("admin", ADMIN)):
-        yield f"  {role:10}  {account.email:20}  {account.password:22}  {account.name}"
+        yield f"  {role:10}  {account.email:20}  {passwords[account.email]:22}  {account.name}"
     yield ""
+    login = json.dumps({"email": INSTRUCTOR.email, "password": passwords[INSTRUCTOR.email]})
+    quoted = json.dumps(login)  # as cmd.exe and every shell read it
     for number, text in enumerate(_TRY, start=1):
-        yield f"  {number}. " + text.format(demo=_command(), address=address, instructor=INSTRUCTOR)
+        yield f"  {number}. " + text.format(demo=_command(), address=address, login=quoted)
     yield ""
-    yield f"Nobody in it exists, and all of it lies in demo/. To remove it: {_removal()}"
+    yield f"Nobody in it exists, and all of it lies in demo/. To remove it: {removal()}"
 
 
 def _command() -> str:
@@ -56,5 +60,6 @@ def _command() -> str:
     return f"{shown} backend/demo.py"
 
 
-def _removal() -> str:
+def removal() -> str:
+    """The command that removes the demo."""
     return "demo.bat clean" if os.name == "nt" else "make demo-clean"
