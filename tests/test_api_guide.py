@@ -16,9 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from attendance.scopes import Scope
 from support.databases import sqlite_database
+from support.endpoints import is_endpoint
 from support.enrolling import drawn, encoded
 from support.recognition import doubtful, known, picture
+from support.service import Service
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVER = ROOT / "tests" / "support" / "guide_server.py"
@@ -45,9 +48,7 @@ class Block:
 def blocks() -> list[Block]:
     found: list[Block] = []
     heading = ""
-    for title, language, content in re.findall(
-        r"^## ([^\n]+)$|^```(\w*)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL
-    ):
+    for title, language, content in re.findall(r"^## ([^\n]+)$|^```(\w*)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL):
         if title:
             heading = title
         elif language == "bash":
@@ -124,8 +125,8 @@ def prepare_desk(desk: Path) -> None:
         for shot in range(1, 4):
             (desk / "photos" / f"{name}-{shot}.jpg").write_bytes(encoded(drawn(person, shot), "JPEG"))
     for number in (1, 2):
-        (desk / f"frame-{number}.jpg").write_bytes(picture(known("2026-001"), nonce=number))
-    (desk / "frame-3.jpg").write_bytes(picture(doubtful("2026-002", "2026-001")))
+        (desk / f"frame-{number}.jpg").write_bytes(picture(known("2025-001"), nonce=number))
+    (desk / "frame-3.jpg").write_bytes(picture(doubtful("2025-002", "2025-001")))
     # a wait of more than a second is waited by the server's clock
     programs = desk / "programs"
     programs.mkdir()
@@ -175,6 +176,53 @@ def test_each_block_does_what_the_guide_says(session: Session, number: int) -> N
     assert number < len(session.said) - 1 or len(session.said) == len(BLOCKS), f"{block.commands}\n{said}"
 
 
-def test_nothing_goes_wrong_on_the_way(session: Session) -> None:
-    assert session.complaints == ""
-    assert "ERROR" not in session.printed and "WARNING" not in session.printed
+def test_only_what_is_meant_to_be_refused_is_refused(session: Session) -> None:
+    refused = re.findall(r"^curl: \(22\) The requested URL returned error: (\d+)$", session.complaints, re.MULTILINE)
+    assert refused == ["422", "412", "401"] and len(session.complaints.splitlines()) == 3, session.complaints
+    assert "ERROR" not in session.printed and "WARNING" not in session.printed, session.printed
+
+
+def test_the_log_names_nobody(session: Session) -> None:
+    log = (session.folder / "instance" / "server.log").read_text("utf-8")
+    assert "training 1: succeeded" in log
+    for name in ("Ada", "Bruno", "Ama", "2025-00", "@example", "lanterns", "redeem/"):
+        assert name not in log, log
+
+
+def test_no_frame_and_nothing_of_the_withdrawn_face_is_kept(session: Session) -> None:
+    desk = session.folder.parent / "desk"
+    frames = {path.read_bytes() for path in desk.glob("frame-*.jpg")}
+    kept = [path for path in session.folder.rglob("*") if path.is_file()]
+    assert len(frames) == 3 and len(kept) > 5
+    assert not [path for path in kept if path.read_bytes() in frames]
+    assert {path.parent.name for path in kept if session.folder / "dataset" in path.parents} == {"2025-002"}
+    assert not list((session.folder / "models").rglob("*.pkl"))
+    for path in kept:
+        if ".sqlite3" not in path.name:  # the id stays in the database, where the attendance does
+            assert b"2025-001" not in path.read_bytes(), path
+
+
+def test_every_endpoint_that_the_guide_names_exists() -> None:
+    prose = re.sub(r"^```.*?^```$", "", GUIDE, flags=re.MULTILINE | re.DOTALL)
+    named = re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`]*)`", prose)
+    assert len(named) > 10
+    assert [f"{method} {path}" for method, path in named if not is_endpoint(method, path)] == []
+
+
+def test_the_guide_lists_the_scopes() -> None:
+    table = GUIDE.split("## Scopes")[1].split("## ")[0]
+    assert re.findall(r"^\| `([a-z:]+)` \|", table, re.MULTILINE) == [str(scope) for scope in Scope]
+
+
+def test_the_guide_lists_what_a_request_may_be_refused_with(sqlite_service: Service) -> None:
+    table = GUIDE.split("## When it is refused")[1].split("## ")[0]
+    listed = set(re.findall(r"^\| (\d{3}) \|", table, re.MULTILINE))
+    document = sqlite_service.app.test_client().get("/api/openapi.json").get_json()
+    answered = {
+        status
+        for methods in document["paths"].values()
+        for method, operation in methods.items()
+        if method != "parameters"
+        for status in operation["responses"]
+    }
+    assert listed == {status for status in answered if status >= "400"}
