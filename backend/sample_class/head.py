@@ -1,0 +1,230 @@
+"""Heads as distance fields: ellipsoids and rods melted into one another.
+
+A point is given in the head's own frame, in decimetres: x to the viewer's right, y up, z towards whoever is looked at.
+Its distance is measured to the skin, to the hair and to the clothes; the nearest of them is what is seen.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sample_class.arithmetic import Array, capsule, carve, edge, ellipsoid, ramp, union, wave
+from sample_class.person import Person
+from sample_class.shot import Shot
+
+EYE_DEPTH = 0.60
+EYEBALL = 0.135
+# Styles: hair's thickness on top, at the sides, how low it grows at the back, and how uneven its surface is.
+STYLES: dict[str, tuple[float, float, float, float]] = {
+    "bald": (0.0, 0.0, -0.3, 0.0),
+    "buzz": (0.022, 0.016, -0.5, 0.1),
+    "receding": (0.05, 0.05, -0.5, 0.3),
+    "short": (0.10, 0.05, -0.5, 0.6),
+    "parted": (0.15, 0.06, -0.5, 0.8),
+    "quiff": (0.20, 0.045, -0.5, 0.8),
+    "mop": (0.19, 0.13, -0.6, 1.2),
+    "pixie": (0.14, 0.09, -0.6, 0.8),
+    "fringe": (0.13, 0.13, -0.9, 0.7),
+    "curls": (0.27, 0.24, -0.7, 2.0),
+    "bob": (0.13, 0.16, -0.9, 0.7),
+    "long": (0.12, 0.13, -1.0, 0.7),
+    "tied": (0.06, 0.05, -0.6, 0.3),
+    "bun": (0.06, 0.05, -0.6, 0.3),
+    "scarf": (0.09, 0.09, -3.0, 0.25),
+}
+
+
+class Head:
+    """The shape of one person in one moment."""
+
+    def __init__(self, person: Person, shot: Shot) -> None:
+        self.person, self.shot = person, shot
+        p = person
+        self.mouth_y = -0.70 * p.length - 0.10 * (p.nose_length - 0.43) + p.mouth_height
+        self.mouth_width = p.mouth_width * (1 + 0.16 * max(shot.smile, 0.0))
+        self.nose_y = -p.nose_length
+        self.chin_y = -1.12 * p.length
+
+    def distances(self, x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
+        """(to the skin, to the hair or scarf, to the clothes), each of the shape of ``x``."""
+        side = np.abs(x)
+        skull = self._skull(side, y, z)
+        neck, body = self._neck(side, y, z), self._body(side, y, z)
+        skin = union(self._face(side, y, z, skull), union(neck, body, 0.2), 0.16)
+        ears = self._ears(side, y, z)
+        skin = union(skin, ears, 0.05)
+        return skin, self._hair(x, side, y, z, skull, neck, body), self._clothes(side, y, z, neck, body)
+
+    def nearest(self, x: Array, y: Array, z: Array) -> Array:
+        skin, hair, cloth = self.distances(x, y, z)
+        np.minimum(skin, hair, out=skin)
+        return np.minimum(skin, cloth, out=skin)
+
+    def _skull(self, side: Array, y: Array, z: Array) -> Array:
+        w, h = self.person.width, self.person.forehead
+        return ellipsoid(side, y, z, (0, 0.33, -0.12), (0.735 * w, 0.82 * h, 0.93))
+
+    def _face(self, side: Array, y: Array, z: Array, skull: Array) -> Array:
+        p, smile = self.person, self.shot.smile
+        w, e, lift = p.width, p.eye_x, 0.03 * max(smile, 0.0)
+        depth = p.eye_depth
+        bottom = self.chin_y
+        d = union(skull, ellipsoid(side, y, z, (0, -0.16, 0.10), (0.665 * w, -bottom - 0.18, 0.69)), 0.15)
+        jaw = ellipsoid(side, y, z, (0.34 * p.jaw_width * w, p.jaw_height + 0.04, 0.08), (0.15, 0.20, 0.34))
+        d = union(d, jaw, 0.22)
+        chin = ellipsoid(side, y, z, (0.05, bottom + 0.17, 0.50 + p.chin_forward), (p.chin_width, 0.17, 0.20))
+        d = union(d, chin, 0.22)
+        bone = 0.04 * p.cheekbones
+        d = union(d, ellipsoid(side, y, z, (0.43 * w + bone, -0.17, 0.40), (0.20, 0.17, 0.22 + bone)), 0.18)
+        cheek = ellipsoid(
+            side, y, z, (0.33 * w, -0.43 + lift, 0.44), (0.21, 0.22 - lift, 0.21 + 0.06 * p.cheeks + lift)
+        )
+        d = union(d, cheek, 0.2)
+        d = union(d, ellipsoid(side, y, z, (0, self.mouth_y + 0.02, 0.52), (0.34, 0.30, 0.30)), 0.18)
+        ridge = 0.045 * p.ridge
+        d = union(d, ellipsoid(side, y, z, (0.27, 0.19, 0.66 + ridge), (0.26, 0.085, 0.10)), 0.14)
+        d = carve(d, ellipsoid(side, y, z, (e + 0.01, -0.02, 0.90 - depth), (0.22, 0.125, 0.20)), 0.14)
+        d = union(d, self._nose(side, y, z), 0.075)
+        ball = ellipsoid(side, y, z, (e, 0, EYE_DEPTH - depth), (EYEBALL * 1.28, EYEBALL * 0.98, EYEBALL))
+        d = union(d, ball, 0.06)
+        return self._lips(side, y, z, d)
+
+    def _nose(self, side: Array, y: Array, z: Array) -> Array:
+        p = self.person
+        tip_z = 0.93 + p.nose_forward
+        top = (0.0, 0.10, 0.70 + p.nose_bridge)
+        d = capsule(side, y, z, top, (0.0, self.nose_y + 0.04, tip_z), 0.052, 0.072)
+        d = union(d, ellipsoid(side, y, z, (0.018, self.nose_y, tip_z), (p.nose_tip, 0.085, 0.095)), 0.06)
+        wing = (p.nose_width - 0.055, self.nose_y - 0.025, tip_z - 0.15)
+        d = union(d, ellipsoid(side, y, z, wing, (0.062, 0.062, 0.10)), 0.07)
+        hole = (0.45 * p.nose_width, self.nose_y - 0.095, tip_z - 0.085)
+        return carve(d, ellipsoid(side, y, z, hole, (0.036, 0.035, 0.062)), 0.04)
+
+    def _lips(self, side: Array, y: Array, z: Array, d: Array) -> Array:
+        p = self.person
+        t = side * (1 / self.mouth_width)
+        t *= t
+        # the corners lie further back and, in a smile, higher
+        up = y - self.mouth_y - (0.075 * self.shot.smile - 0.012) * np.minimum(t, 1.5)
+        back = z + 0.13 * t
+        upper = ellipsoid(
+            side, up, back, (0.05, 0.4 * p.upper_lip, 0.775), (self.mouth_width * 0.93, p.upper_lip * 0.85, 0.085)
+        )
+        lower = ellipsoid(
+            side, up, back, (0.0, -0.5 * p.lower_lip, 0.765), (self.mouth_width * 0.80, p.lower_lip * 0.8, 0.10)
+        )
+        return union(d, union(upper, lower, 0.012), 0.035)
+
+    def _ears(self, side: Array, y: Array, z: Array) -> Array:
+        p = self.person
+        out = side - 0.22 * np.maximum(-0.05 - z, 0)
+        lean = z + 0.18 * (y + 0.1)
+        d = ellipsoid(out, y, lean, (0.715 * p.width, -0.11, -0.10), (0.055, 0.27 * p.ears, 0.155))
+        return carve(
+            d, ellipsoid(out, y, lean, (0.715 * p.width + 0.06, -0.08, -0.07), (0.055, 0.17 * p.ears, 0.085)), 0.05
+        )
+
+    def _neck(self, side: Array, y: Array, z: Array) -> Array:
+        r = self.person.neck
+        return capsule(side, y, z, (0, -0.55, -0.20), (0, -2.0, -0.36), r, r * 1.04)
+
+    def _body(self, side: Array, y: Array, z: Array) -> Array:
+        wide = 1.0 if self.person.woman else 1.13
+        d = ellipsoid(side, y, z, (0, -2.75, -0.34), (1.35 * wide, 1.0, 0.60))
+        d = union(d, ellipsoid(side, y, z, (1.25 * wide, -2.45, -0.34), (0.42, 0.5, 0.42)), 0.35)
+        return union(d, ellipsoid(side, y, z, (0.25, -1.72, -0.42), (0.62, 0.34, 0.30)), 0.35)
+
+    def _clothes(self, side: Array, y: Array, z: Array, neck: Array, body: Array) -> Array:
+        d = union(body, neck, 0.2)
+        collar = self.shot.collar
+        if self.person.style == "scarf":
+            return d - 0.045
+        depth = 0.62 if collar == 1 else 0.0  # a V-neck
+        line = -1.36 - depth * np.maximum(0.62 - side * 1.5, 0) * edge(z, 0.3) - 0.22 * z
+        above = y - line
+        cover = 0.045 * ramp(above * -14 + 0.3) - 0.03
+        if collar == 2:  # a hood lies around the neck
+            cover += 0.11 * ramp(1 - np.abs(above + 0.13) * 5)
+        elif collar == 0:
+            cover += 0.018 * ramp(1.2 - np.abs(above + 0.03) * 16)
+        d -= cover
+        return d
+
+    def _hair(self, x: Array, side: Array, y: Array, z: Array, skull: Array, neck: Array, body: Array) -> Array:
+        p = self.person
+        top, sides, _, uneven = STYLES[p.style]
+        if p.style == "scarf":
+            return self._scarf(side, y, z, skull, neck, body)
+        within = self.grown(x, side, y, z)
+        share = edge(y - 0.45, 0.35)
+        thick = (sides + (top - sides) * share) * p.volume
+        thick *= self._tufts(x, y, z, uneven)
+        cover = ramp(within * (1 / (0.05 + 1.1 * top)) + 0.25) * (thick + 0.035)
+        cover -= 0.035
+        d = skull - cover
+        if p.style in ("long", "bob", "fringe"):
+            low = -1.75 if p.style == "long" else -0.85
+            fall = ellipsoid(side, y, z, (0.64 * p.width, (0.55 + low) / 2, -0.16), (0.20, (0.75 - low) / 2, 0.40))
+            back = ellipsoid(side, y, z, (0, (0.5 + low) / 2, -0.48), (0.78, (0.7 - low) / 2, 0.42))
+            hanging = union(fall, back, 0.2)
+            hanging += 0.03 * wave(x * 1.9 + 0.4 * y + p.parting)
+            d = union(d, hanging, 0.2)
+        elif p.style == "bun":
+            d = union(d, ellipsoid(x, y, z, (0, 1.18, -0.45), (0.34, 0.30, 0.34)), 0.08)
+        elif p.style == "tied":
+            d = union(
+                d, capsule(x, y, z, (0.3 * p.parting, 0.5, -1.1), (0.75 * p.parting, -1.2, -0.75), 0.2, 0.16), 0.1
+            )
+        return d
+
+    def grown(self, x: Array, side: Array, y: Array, z: Array) -> Array:
+        """How far within the hairline, about in decimetres; below 0 there is skin."""
+        p = self.person
+        _, _, nape, _ = STYLES[p.style]
+        swept = p.parting * (0.22 if p.style in ("parted", "pixie", "long", "bob") else 0.04)
+        line = p.hairline + swept * x - 0.30 * side * side
+        if p.style == "fringe":
+            line = 0.30 + 0.05 * side
+        elif p.style == "mop":
+            line = 0.44 + 0.12 * x * p.parting
+        elif p.style == "receding":
+            line += 0.22 + 0.5 * side
+        elif p.style == "curls":
+            line -= 0.06
+        elif p.style == "bald":
+            line += 3.0
+        # waves so that no hairline is drawn with a ruler
+        front = y - line + 0.018 * wave(x * 2.3 + p.parting) + 0.010 * wave(x * 6.1)
+        behind = 0.16 + 0.30 * y - z
+        if p.style in ("curls", "mop"):
+            behind += 0.06
+        behind = np.minimum(behind, (y - nape) - 0.25 * ramp((z + 0.25) * 3))
+        # sideburns end before the ear's middle
+        behind = union(behind, y + 0.16 + 0.9 * np.maximum(-0.28 - z, 0), 0.1)
+        if p.style == "bald":
+            return np.minimum(behind, 0.15 - y)
+        return -union(-front, -behind, 0.12)
+
+    def _tufts(self, x: Array, y: Array, z: Array, uneven: float) -> Array:
+        p = self.person
+        f = 1.2 + 2.2 * p.curl if p.style == "curls" else 1.0
+        t = wave(x * 1.3 * f + 0.7 * z + p.parting) * wave(y * 1.1 * f - 0.5 * z * f + 2.3 * p.parting)
+        t += 0.5 * wave(x * 2.9 * f - y * 1.7) * wave(z * 2.1 * f + 0.6 * y)
+        return 1 + 0.14 * uneven * t
+
+    def _scarf(self, side: Array, y: Array, z: Array, skull: Array, neck: Array, body: Array) -> Array:
+        p = self.person
+        whole = ellipsoid(side, y, z, (0, -0.16, 0.06), (0.70 * p.width, -self.chin_y - 0.10, 0.70))
+        whole = union(union(skull, whole, 0.2), union(neck, body, 0.5) - 0.05, 0.35)
+        u, v = side * (1 / (0.60 * p.width)), (y + 0.20) * (1 / (0.80 * p.length))
+        around = np.sqrt(u * u + v * v)
+        around -= 1
+        around = np.maximum(around, 1.2 * (0.30 - z))
+        folds = 0.03 * wave(y * 0.9 + side * 0.7 + p.parting) + 0.018 * wave(y * 2.1 - side * 1.3)
+        cover = ramp(around * 9 + 0.3) * (0.13 + folds) - 0.05
+        return whole - cover
+
+
+def hollow(person: Person) -> float:
+    """How deep the eyes lie."""
+    return EYE_DEPTH - person.eye_depth
