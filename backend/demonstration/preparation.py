@@ -44,8 +44,8 @@ class Preparation:
         """Make what is not there yet; what a later start wants to know of it: the choice of the embedder, and the
         passwords. Raises SmartAttendanceError, OSError."""
         self.folder.check_space()
-        facts = {"choice": embedder.choose(self.settings, self.stages.say), "passwords": school.new_passwords()}
         with _logged(self.folder.log):
+            facts = {"choice": embedder.choose(self.settings, self.stages.say), "passwords": school.new_passwords()}
             self._draw()
             settings = embedder.with_choice(self.settings, facts["choice"])
             model.end_orphans(settings)

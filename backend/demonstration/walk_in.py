@@ -170,9 +170,9 @@ class WalkIn:
         strangers = [name for who, name in self.clip.people.items() if who not in students]
         self.say(f"{outcome.marked} of {outcome.enrolled} students are marked.")
         self.say(
-            f"{len(strangers)} strangers came with them: {', '.join(strangers)}. Over all frames {outcome.unknown} faces\n"
-            f"stayed unknown, {outcome.doubtful} were left to a person, and {len(outcome.wrong) or 'none'} got the name\n"
-            "of somebody who was not there."
+            f"{len(strangers)} strangers came with them: {', '.join(strangers)}. Over all frames\n"
+            f"{outcome.unknown} faces stayed unknown, {outcome.doubtful} were left to a person, and "
+            f"{len(outcome.wrong) or 'none'} got the name of somebody who was not there."
         )
 
 
