@@ -135,7 +135,7 @@ def prepare_desk(desk: Path) -> None:
         "#!/bin/bash\n"
         'if [ "$1" -le 1 ]; then exec /bin/sleep "$1"; fi\n'
         'echo $(( $(cat "$GUIDE_CLOCK") + $1 )) > "$GUIDE_CLOCK.new" && mv "$GUIDE_CLOCK.new" "$GUIDE_CLOCK"\n'
-        "exec /bin/sleep 0.4\n"
+        "exec /bin/sleep 0.1\n"
     )
     sleep.chmod(0o755)
 

@@ -39,7 +39,7 @@ def application(settings: Settings) -> Flask:
     def keep_house() -> None:
         while True:
             made.extensions["housekeeping"].run_all()
-            time.sleep(0.2)
+            time.sleep(0.1)
 
     threading.Thread(target=keep_house, daemon=True).start()
     return made
