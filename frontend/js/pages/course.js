@@ -1,50 +1,53 @@
 // @ts-check
-// A course: who is in it, and when it meets.
+// A course: its frame and its parts, of which one is open.
 import { html } from "../lib.js";
-import { useGet, usePages } from "../loading.js";
+import * as api from "../api.js";
+import { useLoaded } from "../loading.js";
 import { query } from "../router.js";
-import { calendarDay, day, span } from "../times.js";
+import { isAdmin, isStaff, me } from "../state.js";
+import { day } from "../times.js";
 import { t } from "../texts.js";
-import { SessionState } from "../components/marks.js";
-import { Empty, Page, ProblemNote, Shown, Skeleton, Tabs } from "../components/page.js";
-import { More, Table } from "../components/table.js";
+import { Page, ProblemNote, Skeleton, Tabs } from "../components/page.js";
+import { toastProblem } from "../components/toast.js";
+import { Roster } from "../components/course/roster.js";
+import { Schedule } from "../components/course/schedule.js";
+import { Sessions } from "../components/course/sessions.js";
+import { Settings } from "../components/course/settings.js";
+import { Staff } from "../components/course/staff.js";
+import { Warnings } from "../components/course/warnings.js";
+
+/** @type {Record<string, any>} */
+const PARTS = { roster: Roster, sessions: Sessions, schedule: Schedule, warnings: Warnings, staff: Staff, settings: Settings };
 
 /** @param {{id: string}} props */
 export default function CoursePage({ id }) {
-  const course = useGet(`/courses/${id}`);
-  const found = /** @type {Api.Course | undefined} */ (course.data);
-  const tab = query.value.get("tab") ?? "roster";
-  if (!found) return html`<main class="page" id="main"><${ProblemNote} problem=${course.problem} retry=${course.reload} />${!course.problem && html`<${Skeleton} rows=${6} />`}</main>`;
-  return html`<${Page} title=${`${found.code} · ${found.title}`} lead=${`${found.term} · ${found.timezone}`} back=${{ href: "#/courses", text: t("courses.title") }}>
-    <${Tabs} label=${t("course.parts")} items=${["roster", "sessions"].map((each) => ({
-      href: `#/courses/${id}?tab=${each}`, text: t(`course.${each}`), current: each === tab }))} />
-    ${tab === "sessions" ? html`<${Sessions} id=${id} />` : html`<${Roster} id=${id} />`}
+  const loaded = useLoaded(async (signal) => {
+    const [course, staff] = await Promise.all([api.get(`/courses/${id}`, undefined, { signal }), api.get(`/courses/${id}/staff`, undefined, { signal })]);
+    return { course: /** @type {Api.Course} */ (course), staff: /** @type {Api.Staff[]} */ (staff) };
+  }, [id]);
+  if (!loaded.data) return html`<main class="page" id="main"><${ProblemNote} problem=${loaded.problem} retry=${loaded.reload} />${!loaded.problem && html`<${Skeleton} rows=${6} />`}</main>`;
+  const { course, staff } = loaded.data;
+  const isLead = isAdmin.value || (isStaff.value && staff.some((each) => each.user_id === me.value?.id && each.is_lead));
+  const names = Object.keys(PARTS).filter((name) => name !== "settings" || isLead);
+  const tab = names.find((name) => name === query.value.get("tab")) ?? "roster";
+  return html`<${Page} title=${`${course.code} · ${course.title}`} lead=${`${course.term} · ${course.timezone}`} back=${{ href: "#/courses", text: t("courses.title") }}>
+    ${course.archived_at && html`<${Archived} course=${course} isLead=${isLead} changed=${loaded.reload} />`}
+    <${ProblemNote} problem=${loaded.problem} retry=${loaded.reload} />
+    <${Tabs} label=${t("course.parts")} items=${names.map((name) => ({ href: `#/courses/${id}?tab=${name}`, text: t(`course.${name}`), current: name === tab }))} />
+    <${PARTS[tab]} key=${tab} course=${course} staff=${staff} isLead=${isLead} changed=${loaded.reload} />
   </${Page}>`;
 }
 
-/** @param {{id: string}} props */
-function Roster({ id }) {
-  const roster = usePages(`/courses/${id}/roster`);
-  return html`<${Shown} from=${roster} rows=${8}>${(/** @type {Api.RosterEntryPage} */ data) => data.items.length === 0
-    ? html`<${Empty} title=${t("course.nobody_title")} text=${t("course.nobody_text")} />`
-    : html`<${Table} label=${t("course.roster")} rows=${data.items} rowKey=${(/** @type {Api.RosterEntry} */ entry) => entry.enrolment.id} columns=${[
-        { key: "name", title: t("course.student"), head: true, show: (/** @type {Api.RosterEntry} */ entry) => entry.student.name },
-        { key: "id", title: t("course.id"), show: (/** @type {Api.RosterEntry} */ entry) => entry.student.external_id },
-        { key: "consent", title: t("course.consent"), show: (/** @type {Api.RosterEntry} */ entry) => html`<span class=${`badge ${entry.student.has_consent ? "good" : ""}`}>${t(entry.student.has_consent ? "course.consents" : "course.no_consent")}</span>` },
-        { key: "photos", title: t("course.photos"), end: true, show: (/** @type {Api.RosterEntry} */ entry) => entry.student.face_images },
-        { key: "since", title: t("course.enrolled"), show: (/** @type {Api.RosterEntry} */ entry) => `${calendarDay(entry.enrolment.starts_on)}${entry.enrolment.ends_on ? ` – ${calendarDay(entry.enrolment.ends_on)}` : ""}` },
-      ]} /><${More} pages=${roster} />`}</${Shown}>`;
-}
-
-/** @param {{id: string}} props */
-function Sessions({ id }) {
-  const sessions = usePages("/sessions", { course_id: id, descending: true });
-  return html`<${Shown} from=${sessions} rows=${8}>${(/** @type {Api.SessionPage} */ data) => data.items.length === 0
-    ? html`<${Empty} title=${t("course.no_sessions_title")} text=${t("course.no_sessions_text")} />`
-    : html`<${Table} label=${t("course.sessions")} rows=${data.items} columns=${[
-        { key: "day", title: t("course.day"), head: true, show: (/** @type {Api.Session} */ each) => html`<a href=${`#/sessions/${each.id}`}>${day(each.starts_at, each.timezone)}</a>` },
-        { key: "time", title: t("course.time"), show: (/** @type {Api.Session} */ each) => span(each.starts_at ?? "", each.ends_at ?? "", each.timezone) },
-        { key: "title", title: t("course.what"), show: (/** @type {Api.Session} */ each) => each.title || "–" },
-        { key: "state", title: t("course.state"), show: (/** @type {Api.Session} */ each) => html`<${SessionState} state=${each.state} />` },
-      ]} /><${More} pages=${sessions} />`}</${Shown}>`;
+/** @param {{course: Api.Course, isLead: boolean, changed: () => unknown}} props */
+function Archived({ course, isLead, changed }) {
+  const restore = async () => {
+    try {
+      await api.remove(`/courses/${course.id}/archive`);
+      await changed();
+    } catch (problem) {
+      toastProblem(problem);
+    }
+  };
+  return html`<div class="note spread"><p>${t("course.archived", { day: day(course.archived_at, course.timezone) })}</p>
+    ${isLead && html`<button type="button" class="secondary small" onClick=${restore}>${t("course.restore")}</button>`}</div>`;
 }

@@ -3,9 +3,10 @@
 import shell from "./en/shell.js";
 import words from "./en/words.js";
 import login from "./en/login.js";
+import course from "./en/course.js";
 import courses from "./en/courses.js";
 import sheet from "./en/sheet.js";
 import today from "./en/today.js";
 
 /** @type {Record<string, import("../texts.js").Text>} */
-export default { ...shell, ...words, ...login, ...courses, ...sheet, ...today };
+export default { ...shell, ...words, ...login, ...course, ...courses, ...sheet, ...today };
