@@ -38,8 +38,13 @@ const ORIGIN = (meta?.getAttribute("content") ?? "").replace(/\/$/, "");
 const BASE = `${ORIGIN}/api/v1`;
 
 let csrfToken = "";
+/** How far the server's clock is ahead of this machine's, milliseconds; by the Date of its answers, which has seconds. */
+let ahead = 0;
 /** @type {(problem: Problem) => void} */
 let loginEnded = () => {};
+
+/** What the server's clock shows now, milliseconds since 1970: clocks of classroom machines are often wrong. */
+export const serverTime = () => Date.now() + ahead;
 
 /** @param {string | null} token of the answer to /auth/me, /auth/login or /auth/redeem */
 export function carryToken(token) {
@@ -129,10 +134,19 @@ async function send(method, path, options) {
     if (options.signal?.aborted) throw options.signal.reason;
     throw new Problem(0, "network", t(timeout.aborted ? "api.timeout" : "api.network"));
   }
+  keepTime(answer);
   if (answer.ok) return answer;
   const problem = await problemOf(answer);
   if (problem.status === 401 && !options.quiet) loginEnded(problem);
   throw problem;
+}
+
+/** @param {Response} answer */
+function keepTime(answer) {
+  const date = Date.parse(answer.headers.get("Date") ?? "");
+  // between the whole second that it names and the next
+  const [least, most] = [date - Date.now(), date + 1000 - Date.now()];
+  if (date && (ahead < least - 500 || ahead > most + 500)) ahead = (least + most) / 2;
 }
 
 /** @param {Response} answer @returns {Promise<Problem>} */

@@ -7,6 +7,7 @@ export const ROUTES = [
   { path: "/", load: () => import("./pages/today.js") },
   { path: "/courses", load: () => import("./pages/courses.js") },
   { path: "/courses/:id", load: () => import("./pages/course.js") },
+  { path: "/sessions/:id/live", load: () => import("./pages/live.js"), roles: ["admin", "instructor"], bare: true },
   { path: "/courses/:id/import", load: () => import("./pages/course_import.js"), roles: ["admin", "instructor"] },
   { path: "/sessions/:id", load: () => import("./pages/sheet.js") },
 ];

@@ -72,6 +72,8 @@ export async function logOut() {
     me.value = null;
     loginEnded.value = false;
     reviewCount.value = null;
+    // pictures that waited for the network
+    await import("./live/frame_queue.js").then((queue) => queue.forgetAll()).catch(() => {});
     location.hash = "#/";
   }
 }

@@ -4,12 +4,14 @@ import { html, useEffect, useRef, useState } from "../lib.js";
 import * as api from "../api.js";
 import { useEvery, useGet } from "../loading.js";
 import { go } from "../router.js";
-import { isThere } from "../routes.js";
 import { isStaff } from "../state.js";
 import { clock } from "../times.js";
 import { t } from "../texts.js";
 import { confirm } from "../components/dialog.js";
+import { Group } from "../components/group.js";
 import { SessionState, Status } from "../components/marks.js";
+import { Icon } from "../components/icon.js";
+import { Menu } from "../components/menu.js";
 import { MarkHistory } from "../components/mark_history.js";
 import { Empty, Page, ProblemNote, Shown, Skeleton } from "../components/page.js";
 import { whenOf } from "../components/session_title.js";
@@ -38,7 +40,8 @@ function Acts({ session, changed }) {
   const send = async (act) => {
     try {
       await api.post(`/sessions/${session.id}/${act}`);
-      await changed();
+      if (act === "open") go(`/sessions/${session.id}/live`);
+      else await changed();
     } catch (problem) {
       toastProblem(problem);
     }
@@ -48,10 +51,13 @@ function Acts({ session, changed }) {
   };
   return html`
     ${isStaff.value && session.state === "scheduled" && html`<button type="button" onClick=${() => send("open")}>${t("sheet.open")}</button>`}
-    ${isStaff.value && session.state === "open" && html`<button type="button" onClick=${close}>${t("sheet.close")}</button>`}
-    <a role="button" class="secondary" href=${api.addressOf(`/sessions/${session.id}/sheet.csv`)} download>CSV</a>
-    <a role="button" class="secondary" href=${api.addressOf(`/sessions/${session.id}/sheet.xlsx`)} download>XLSX</a>
-    <button type="button" class="secondary" onClick=${() => print()}>${t("sheet.print")}</button>`;
+    ${isStaff.value && session.state === "open" && html`<a role="button" href=${`#/sessions/${session.id}/live`}><${Icon} name="camera" />${t("sheet.to_live")}</a>
+      <button type="button" class="secondary" onClick=${close}>${t("sheet.close")}</button>`}
+    <${Menu} className="framed" label=${t("sheet.export")} title=${html`${t("sheet.export")}<${Icon} name="down" size=${16} />`}>
+      <a href=${api.addressOf(`/sessions/${session.id}/sheet.csv`)} download><${Icon} name="download" size=${18} />${t("sheet.csv")}</a>
+      <a href=${api.addressOf(`/sessions/${session.id}/sheet.xlsx`)} download><${Icon} name="download" size=${18} />${t("sheet.xlsx")}</a>
+      <button type="button" onClick=${() => print()}><${Icon} name="print" size=${18} />${t("sheet.print")}</button>
+    </${Menu}>`;
 }
 
 /** @param {{session: Api.Session}} props */
@@ -128,11 +134,11 @@ function Marks({ session }) {
     ? html`<${Empty} title=${t("sheet.empty_title")} text=${t("sheet.empty_text")} action=${html`<a role="button" href=${`#/courses/${session.course_id}`}>${t("sheet.to_roster")}</a>`} />`
     : html`
     <div class="toolbar no-print">
-      <div class="filters" role="group" aria-label=${t("sheet.filter")}>
+      <${Group} className="filters" label=${t("sheet.filter")}>
         ${["", ...new Set(data.items.map((each) => each.status))].map((status) => html`<button type="button" class="secondary small"
           aria-pressed=${filter === status} onClick=${() => setFilter(status)}>${status ? t(`status.${status}`) : t("sheet.all")}
           <span class="number">${status ? data.items.filter((each) => each.status === status).length : data.items.length}</span></button>`)}
-      </div>
+      </${Group}>
       <label class="order">${t("sheet.order")} <select value=${order} onChange=${(/** @type {any} */ event) => setOrder(event.target.value)}>
         ${["name", "status", "time"].map((each) => html`<option value=${each}>${t(`sheet.order_${each}`)}</option>`)}</select></label>
     </div>
@@ -140,22 +146,22 @@ function Marks({ session }) {
       <span class="actions">${CHOICES.map((status) => html`<button type="button" class="secondary small" onClick=${() => markChosen(status)}>${t(`status.${status}`)}</button>`)}</span></div>`}
     ${mayMark && html`<p class="quiet small no-print only-wide">${t("sheet.keys")}</p>`}
     <div class="table-holder"><table class="sheet"><caption class="visually-hidden">${t("sheet.caption")}</caption>
-      <thead><tr>${mayMark && html`<th class="no-print"><span class="visually-hidden">${t("sheet.choose")}</span></th>`}<th scope="col">${t("sheet.student")}</th><th scope="col">${t("sheet.mark")}</th>
-        <th scope="col" class="only-wide">${t("sheet.seen")}</th>${mayMark && html`<th scope="col" class="no-print">${t("sheet.set")}</th>`}<th class="no-print"><span class="visually-hidden">${t("table.acts")}</span></th></tr></thead>
+      <thead><tr>${mayMark && html`<th class="no-print"><input type="checkbox" aria-label=${t("sheet.choose_all")} checked=${chosen.size > 0 && chosen.size === rowsOf(data, filter, order).length}
+          onChange=${(/** @type {any} */ event) => setChosen(new Set(event.target.checked ? rowsOf(data, filter, order).map((record) => record.id) : []))} /></th>`}<th scope="col">${t("sheet.student")}</th><th scope="col">${t("sheet.mark")}</th>
+        <th scope="col">${t("sheet.seen")}</th>${mayMark && html`<th scope="col" class="no-print">${t("sheet.set")}</th>`}<th class="no-print"><span class="visually-hidden">${t("table.acts")}</span></th></tr></thead>
       <tbody ref=${body}>${rowsOf(data, filter, order).map((record) => html`<tr key=${record.id} tabindex=${mayMark ? 0 : undefined}
           aria-label=${`${record.student.name}, ${t(`status.${record.status}`)}`} onKeyDown=${(/** @type {KeyboardEvent} */ event) => pressed(event, record)}>
-        ${mayMark && html`<td class="no-print"><input type="checkbox" aria-label=${t("sheet.choose_one", { name: record.student.name })} checked=${chosen.has(record.id)}
+        ${mayMark && html`<td class="pick no-print"><input type="checkbox" aria-label=${t("sheet.choose_one", { name: record.student.name })} checked=${chosen.has(record.id)}
           onChange=${() => setChosen((now) => toggled(now, record.id))} /></td>`}
         <th scope="row">${record.student.name}<span class="quiet small id">${record.student.external_id}</span></th>
-        <td><${Status} status=${record.status} /></td>
-        <td class="only-wide quiet">${record.first_seen_at ? clock(record.first_seen_at, session.timezone) : record.source === "manual" ? t("sheet.by_hand") : ""}</td>
-        ${mayMark && html`<td class="no-print"><span class="choices" role="group" aria-label=${t("sheet.set_one", { name: record.student.name })}>
+        <td class="mark"><${Status} status=${record.status} /></td>
+        <td class="seen quiet">${record.first_seen_at ? clock(record.first_seen_at, session.timezone) : record.source === "manual" ? t("sheet.by_hand") : ""}</td>
+        ${mayMark && html`<td class="set no-print"><${Group} className="choices" label=${t("sheet.set_one", { name: record.student.name })}>
           ${CHOICES.map((status) => html`<button type="button" class="secondary small" aria-pressed=${record.status === status} title=${t(`status.${status}`)}
-            onClick=${() => mark(record, status)}><span aria-hidden="true">${t(`sheet.letter_${status}`)}</span><span class="visually-hidden">${t(`status.${status}`)}</span></button>`)}</span></td>`}
+            onClick=${() => mark(record, status)}><span aria-hidden="true">${t(`sheet.letter_${status}`)}</span><span class="visually-hidden">${t(`status.${status}`)}</span></button>`)}</${Group}></td>`}
         <td class="no-print end"><button type="button" class="link" onClick=${() => setHistory(record)}>${t("sheet.history")}</button></td>
       </tr>`)}</tbody></table></div>
-    ${history && html`<${MarkHistory} record=${history} zone=${session.timezone} onClose=${() => setHistory(null)} />`}`}</${Shown}>
-    ${session.state === "open" && isThere("/sessions/:id/live") && html`<p class="no-print subject"><button type="button" class="secondary" onClick=${() => go(`/sessions/${session.id}/live`)}>${t("sheet.to_live")}</button></p>`}`;
+    ${history && html`<${MarkHistory} record=${history} zone=${session.timezone} onClose=${() => setHistory(null)} />`}`}</${Shown}>`;
 }
 
 /** @param {Api.Sheet} data @param {string} filter @param {string} order @returns {Api.Record[]} */

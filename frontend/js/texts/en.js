@@ -2,6 +2,7 @@
 // Everything that the page says in English, by screen. A translation has the same keys.
 import shell from "./en/shell.js";
 import words from "./en/words.js";
+import live from "./en/live.js";
 import login from "./en/login.js";
 import course from "./en/course.js";
 import courses from "./en/courses.js";
@@ -9,4 +10,4 @@ import sheet from "./en/sheet.js";
 import today from "./en/today.js";
 
 /** @type {Record<string, import("../texts.js").Text>} */
-export default { ...shell, ...words, ...login, ...course, ...courses, ...sheet, ...today };
+export default { ...shell, ...words, ...live, ...login, ...course, ...courses, ...sheet, ...today };

@@ -18,7 +18,7 @@ export default {
   "sheet.back": "The course's sessions",
   "sheet.by_hand": "by hand",
   "sheet.caption": "Everybody's mark in this session",
-  "sheet.choose": "Choose",
+  "sheet.choose_all": "Choose everybody shown",
   "sheet.choose_one": "Choose {name}",
   "sheet.chosen": { one: "{n} student chosen. Set to:", other: "{n} students chosen. Set to:" },
   "sheet.close": "Close the session",
@@ -27,6 +27,8 @@ export default {
   "sheet.conflict": "Somebody else has just changed {name}'s mark. You see the new one now.",
   "sheet.empty_text": "Enrol students in the course first; everybody enrolled on the day of a session is on its sheet.",
   "sheet.empty_title": "Nobody is on this sheet",
+  "sheet.csv": "As CSV",
+  "sheet.export": "Export",
   "sheet.filter": "Show",
   "sheet.history": "History",
   "sheet.keys": "Keys on a row: P present, L late, A absent, E excused, arrows to move.",
@@ -49,4 +51,5 @@ export default {
   "sheet.student": "Student",
   "sheet.to_live": "Go to the camera",
   "sheet.to_roster": "Go to the roster",
+  "sheet.xlsx": "As a spreadsheet (XLSX)",
 };
