@@ -52,6 +52,19 @@ def wave(t: Array) -> Array:
     return arcs
 
 
+def spots(u: Array, v: Array, size: float) -> Array:
+    """Dots of about half this ``size``, one here and there, 0..1."""
+    i, j = u * (1 / size), v * (1 / size)
+    column, row = np.floor(i), np.floor(j)
+    # whole numbers well mixed, one for each cell of a grid
+    cell = column.astype(np.int64) * 73856093 ^ row.astype(np.int64) * 19349663
+    cell = (cell * 2654435761 >> 7) & 0xFFFF
+    i -= column + 0.3 + (cell & 15) * (0.4 / 15)
+    j -= row + 0.3 + (cell >> 4 & 15) * (0.4 / 15)
+    away = np.sqrt(i * i + j * j)
+    return ramp(1 - away * 3.2) * ((cell >> 8) % 5 < 3)
+
+
 def union(a: Array, b: Array, width: float) -> Array:
     """The nearer of two distances, melted into one another over ``width``."""
     h = a - b

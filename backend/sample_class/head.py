@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sample_class.arithmetic import Array, capsule, carve, edge, ellipsoid, ramp, union, wave
+from sample_class.arithmetic import Array, both, capsule, carve, edge, ellipsoid, ramp, union, wave
 from sample_class.person import Person
 from sample_class.shot import Shot
 
@@ -25,13 +25,16 @@ STYLES: dict[str, tuple[float, float, float, float]] = {
     "mop": (0.19, 0.13, -0.6, 1.2),
     "pixie": (0.14, 0.09, -0.6, 0.8),
     "fringe": (0.13, 0.13, -0.9, 0.7),
-    "curls": (0.27, 0.24, -0.7, 2.0),
+    "curls": (0.26, 0.22, -0.7, 1.0),
     "bob": (0.13, 0.16, -0.9, 0.7),
     "long": (0.12, 0.13, -1.0, 0.7),
     "tied": (0.06, 0.05, -0.6, 0.3),
     "bun": (0.06, 0.05, -0.6, 0.3),
     "scarf": (0.09, 0.09, -3.0, 0.25),
 }
+# Styles with a parting, and how low hair hangs.
+PARTED = frozenset({"parted", "pixie", "long", "bob", "tied", "bun"})
+HANGING = {"bob": -0.95, "fringe": -1.25, "long": -1.95}
 
 
 class Head:
@@ -44,16 +47,28 @@ class Head:
         self.mouth_width = p.mouth_width * (1 + 0.16 * max(shot.smile, 0.0))
         self.nose_y = -p.nose_length
         self.chin_y = -1.12 * p.length
+        self.part = 0.30 * p.parting
 
     def distances(self, x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
         """(to the skin, to the hair or scarf, to the clothes), each of the shape of ``x``."""
         side = np.abs(x)
         skull = self._skull(side, y, z)
-        neck, body = self._neck(side, y, z), self._body(side, y, z)
-        skin = union(self._face(side, y, z, skull), union(neck, body, 0.2), 0.16)
-        ears = self._ears(side, y, z)
-        skin = union(skin, ears, 0.05)
-        return skin, self._hair(x, side, y, z, skull, neck, body), self._clothes(side, y, z, neck, body)
+        # what lies too far above or below to matter is not measured, only known to be further than this
+        neck = y + 0.6
+        body, cloth = neck.copy(), neck.copy()
+        low = np.flatnonzero(y < (0.3 if self.person.style == "scarf" else -0.3))
+        if len(low):
+            at = side[low], y[low], z[low]
+            neck[low], body[low] = self._neck(*at), self._body(*at)
+            cloth[low] = self._clothes(*at, neck[low], body[low])
+        skin = np.where(y > 0, skull, -1.25 - y)
+        middle = np.flatnonzero((y < 0.62) & (y > -1.45))
+        if len(middle):
+            at = side[middle], y[middle], z[middle]
+            face = self._face(*at, skull[middle])
+            skin[middle] = union(face, self._ears(*at), 0.05)
+        skin[low] = union(skin[low], union(neck[low], body[low], 0.2), 0.16)
+        return skin, self._hair(x, side, y, z, skull, neck, body), cloth
 
     def nearest(self, x: Array, y: Array, z: Array) -> Array:
         skin, hair, cloth = self.distances(x, y, z)
@@ -82,7 +97,7 @@ class Head:
         d = union(d, cheek, 0.2)
         d = union(d, ellipsoid(side, y, z, (0, self.mouth_y + 0.02, 0.52), (0.34, 0.30, 0.30)), 0.18)
         ridge = 0.045 * p.ridge
-        d = union(d, ellipsoid(side, y, z, (0.27, 0.19, 0.66 + ridge), (0.26, 0.085, 0.10)), 0.14)
+        d = union(d, ellipsoid(side, y, z, (0.22, 0.20, 0.57 + ridge), (0.30, 0.10, 0.17)), 0.2)
         d = carve(d, ellipsoid(side, y, z, (e + 0.01, -0.02, 0.90 - depth), (0.22, 0.125, 0.20)), 0.14)
         d = union(d, self._nose(side, y, z), 0.075)
         ball = ellipsoid(side, y, z, (e, 0, EYE_DEPTH - depth), (EYEBALL * 1.28, EYEBALL * 0.98, EYEBALL))
@@ -105,7 +120,7 @@ class Head:
         t = side * (1 / self.mouth_width)
         t *= t
         # the corners lie further back and, in a smile, higher
-        up = y - self.mouth_y - (0.075 * self.shot.smile - 0.012) * np.minimum(t, 1.5)
+        up = y - self.mouth_y - (0.095 * self.shot.smile - 0.012) * np.minimum(t, 1.5)
         back = z + 0.13 * t
         upper = ellipsoid(
             side, up, back, (0.05, 0.4 * p.upper_lip, 0.775), (self.mouth_width * 0.93, p.upper_lip * 0.85, 0.085)
@@ -130,9 +145,9 @@ class Head:
 
     def _body(self, side: Array, y: Array, z: Array) -> Array:
         wide = 1.0 if self.person.woman else 1.13
-        d = ellipsoid(side, y, z, (0, -2.75, -0.34), (1.35 * wide, 1.0, 0.60))
-        d = union(d, ellipsoid(side, y, z, (1.25 * wide, -2.45, -0.34), (0.42, 0.5, 0.42)), 0.35)
-        return union(d, ellipsoid(side, y, z, (0.25, -1.72, -0.42), (0.62, 0.34, 0.30)), 0.35)
+        d = ellipsoid(side, y, z, (0, -2.66, -0.34), (1.35 * wide, 1.0, 0.60))
+        d = union(d, ellipsoid(side, y, z, (1.22 * wide, -2.36, -0.34), (0.42, 0.5, 0.42)), 0.35)
+        return union(d, ellipsoid(side, y, z, (0.25, -1.62, -0.42), (0.66, 0.36, 0.30)), 0.35)
 
     def _clothes(self, side: Array, y: Array, z: Array, neck: Array, body: Array) -> Array:
         d = union(body, neck, 0.2)
@@ -159,16 +174,27 @@ class Head:
         share = edge(y - 0.45, 0.35)
         thick = (sides + (top - sides) * share) * p.volume
         thick *= self._tufts(x, y, z, uneven)
-        cover = ramp(within * (1 / (0.05 + 1.1 * top)) + 0.25) * (thick + 0.035)
+        # combed forward it ends at once; combed back it begins thin
+        rise = 0.12 if p.style in ("fringe", "mop", "curls") else 0.30
+        cover = ramp(within * (1 / rise) + 0.2) * (thick + 0.035)
+        if p.style in PARTED:
+            cover -= (
+                0.05
+                * ramp(1 - np.abs(x - self.part - 0.1 * p.parting * z) * 14)
+                * edge(y - 0.7, 0.2)
+                * ramp(within * 9)
+            )
         cover -= 0.035
         d = skull - cover
-        if p.style in ("long", "bob", "fringe"):
-            low = -1.75 if p.style == "long" else -0.85
-            fall = ellipsoid(side, y, z, (0.64 * p.width, (0.55 + low) / 2, -0.16), (0.20, (0.75 - low) / 2, 0.40))
-            back = ellipsoid(side, y, z, (0, (0.5 + low) / 2, -0.48), (0.78, (0.7 - low) / 2, 0.42))
-            hanging = union(fall, back, 0.2)
-            hanging += 0.03 * wave(x * 1.9 + 0.4 * y + p.parting)
-            d = union(d, hanging, 0.2)
+        if p.style in HANGING:
+            low = HANGING[p.style] - 0.25 * (p.volume - 1)
+            middle, tall = (low - 0.1) / 2, (1.5 - low) / 2
+            fall = ellipsoid(side, y, z, (0.60 * p.width, middle, -0.20), (0.26 * p.volume**0.5, tall, 0.46))
+            back = ellipsoid(side, y, z, (0, middle, -0.45), (0.80, tall, 0.48))
+            hanging = union(fall, back, 0.25)
+            hanging += 0.025 * wave(x * 1.9 + 0.4 * y + p.parting) + 0.02 * wave(side * 3.1 + 0.8 * z)
+            hanging = both(hanging, low + 0.10 * side - y + 0.02 * wave(x * 4.3), 0.22)
+            d = union(d, hanging, 0.22)
         elif p.style == "bun":
             d = union(d, ellipsoid(x, y, z, (0, 1.18, -0.45), (0.34, 0.30, 0.34)), 0.08)
         elif p.style == "tied":
@@ -181,20 +207,24 @@ class Head:
         """How far within the hairline, about in decimetres; below 0 there is skin."""
         p = self.person
         _, _, nape, _ = STYLES[p.style]
-        swept = p.parting * (0.22 if p.style in ("parted", "pixie", "long", "bob") else 0.04)
-        line = p.hairline + swept * x - 0.30 * side * side
         if p.style == "fringe":
             line = 0.30 + 0.05 * side
         elif p.style == "mop":
             line = 0.44 + 0.12 * x * p.parting
-        elif p.style == "receding":
-            line += 0.22 + 0.5 * side
+        elif p.style in PARTED:
+            # from the parting hair falls to both sides
+            off = np.abs(x - self.part)
+            line = p.hairline + 0.06 - off * (0.25 + 0.75 * off)
+        else:
+            line = p.hairline + 0.05 * p.parting * x - 0.28 * side * side
+        if p.style == "receding":
+            line += 0.20 + 0.5 * side
         elif p.style == "curls":
             line -= 0.06
         elif p.style == "bald":
             line += 3.0
         # waves so that no hairline is drawn with a ruler
-        front = y - line + 0.018 * wave(x * 2.3 + p.parting) + 0.010 * wave(x * 6.1)
+        front = y - line + 0.012 * wave(x * 1.3 + p.parting) + 0.008 * wave(x * 5.3 + p.parting)
         behind = 0.16 + 0.30 * y - z
         if p.style in ("curls", "mop"):
             behind += 0.06
@@ -207,7 +237,7 @@ class Head:
 
     def _tufts(self, x: Array, y: Array, z: Array, uneven: float) -> Array:
         p = self.person
-        f = 1.2 + 2.2 * p.curl if p.style == "curls" else 1.0
+        f = 1.3 + 0.9 * p.curl if p.style == "curls" else 1.0
         t = wave(x * 1.3 * f + 0.7 * z + p.parting) * wave(y * 1.1 * f - 0.5 * z * f + 2.3 * p.parting)
         t += 0.5 * wave(x * 2.9 * f - y * 1.7) * wave(z * 2.1 * f + 0.6 * y)
         return 1 + 0.14 * uneven * t
@@ -219,9 +249,9 @@ class Head:
         u, v = side * (1 / (0.60 * p.width)), (y + 0.20) * (1 / (0.80 * p.length))
         around = np.sqrt(u * u + v * v)
         around -= 1
-        around = np.maximum(around, 1.2 * (0.30 - z))
+        around = -union(-around, z * 1.1 - 0.42, 0.25)
         folds = 0.03 * wave(y * 0.9 + side * 0.7 + p.parting) + 0.018 * wave(y * 2.1 - side * 1.3)
-        cover = ramp(around * 9 + 0.3) * (0.13 + folds) - 0.05
+        cover = ramp(around * 5 + 0.25) * (0.13 + folds) - 0.05
         return whole - cover
 
 

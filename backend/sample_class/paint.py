@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sample_class.arithmetic import Array, bell, edge, ramp, wave
+from sample_class.arithmetic import Array, bell, edge, ramp, spots, wave
 from sample_class.head import Head
 from sample_class.person import Colour, mixed
 
@@ -53,9 +53,9 @@ class Paint:
         mottle = wave(self.x * 1.7 + 0.6 * y) * wave(y * 2.1 + self.z) + 0.6 * wave(self.x * 4.3 - y) * wave(y * 3.9)
         self.tint(0.5 + 0.5 * mottle, (0.97, 0.94, 0.94))
         if p.freckles:
-            spots = wave(self.x * 9.1 + 3 * wave(y * 2.2)) * wave(y * 10.3 + 2 * wave(self.x * 1.9))
+            dots = spots(self.x, y, 0.055) + 0.7 * spots(self.x + 0.3, y - 0.2, 0.037)
             where = bell(side, y, 0.2, -0.22, 0.34, 0.20) * self.front
-            self.tint(ramp(spots * 2.2 - 0.8) * where * p.freckles * 0.7, (0.72, 0.55, 0.45))
+            self.tint(dots * where * p.freckles * 0.8, (0.62, 0.42, 0.32))
         self.shine += 0.35 * bell(side, y, 0.0, self.head.nose_y, 0.10, 0.12) + 0.15 * bell(side, y, 0, 0.5, 0.4, 0.2)
 
     def _stubble(self) -> None:
@@ -70,7 +70,7 @@ class Paint:
         lip = bell(side, y, 0.07, 0.52 * mouth + 0.48 * self.head.nose_y - 0.035, 0.20, 0.075)
         lip = ramp(lip * 1.9 - 0.25) * edge(self.z - 0.5, 0.1)
         bare = self._lip_area(0.03)
-        hairs = 0.75 + 0.25 * wave(self.x * 13 + 2.0 * wave(y * 3.1)) * wave(y * 11 + wave(self.x * 5))
+        hairs = 0.78 + 0.22 * wave(side * 14 + 1.4 * y + 0.5 * wave(y * 3.1)) * wave(y * 5 + 1.5 * wave(side * 3))
         shadow = np.maximum(area, lip) * (1 - bare)
         self.lay(shadow * (0.30 * p.stubble), mixed(p.hair, (0.05, 0.05, 0.055), 0.5))
         dark = mixed(p.hair, p.skin, 0.06)
@@ -89,12 +89,12 @@ class Paint:
         dip = bell(self.side, u, 0, p.upper_lip, 0.05, 0.2) * 0.28
         upper = (p.upper_lip * 1.12 + wider) * bow * (1.12 - dip) - u
         lower = (p.lower_lip * 1.28 + wider) * np.sqrt(bow) * (0.45 + 0.55 * bow) + u
-        return edge(np.minimum(upper, lower), 0.6 * self.pixel + 0.008) * edge(self.z - 0.4, 0.1)
+        return edge(np.minimum(upper, lower), 0.6 * self.pixel + 0.008) * edge(1 - t, 0.05) * edge(self.z - 0.4, 0.1)
 
     def _along_mouth(self) -> Array:
         """Height above the line between the lips."""
         t = self.side * (1 / self.head.mouth_width)
-        return self.y - self.head.mouth_y - (0.075 * self.shot.smile - 0.012) * np.minimum(t * t, 1.5)
+        return self.y - self.head.mouth_y - (0.095 * self.shot.smile - 0.012) * np.minimum(t * t, 1.5)
 
     def _lips(self) -> None:
         p = self.person
@@ -115,7 +115,7 @@ class Paint:
         path = p.brow_height + p.brow_slant * a * 0.5 + p.brow_arch * (1 - np.square((a - 0.05) * (1 / 0.20)))
         taper = p.brow_thickness * (1.05 - 0.75 * ramp((a + 0.02) * (1 / 0.26)))
         within = edge(0.215 - a, 0.05) * edge(a + 0.205, 0.045) * self.front
-        strokes = 0.84 + 0.16 * wave(a * 15 + 5 * (y - path)) * wave(a * 3.1 + y * 19)
+        strokes = 0.86 + 0.14 * wave(a * 17 - 9 * (y - path) + 0.5 * wave(a * 7))
         brow = edge(taper - np.abs(y - path), 0.016 + 0.7 * self.pixel) * within * strokes
         self.lay(brow * 0.86, p.brow_colour)
         self.shine *= 1 - 0.8 * brow

@@ -112,7 +112,7 @@ def person_of(number: int) -> Person:
         return int(rng.integers(len(choices)))
 
     woman = chance(0.5)
-    age = between(0, 1) ** 2
+    age = between(0, 1) ** 3
     tone = between(0, len(SKINS) - 1)
     dark = tone / (len(SKINS) - 1)
     below = min(int(tone), len(SKINS) - 2)
@@ -142,39 +142,39 @@ def person_of(number: int) -> Person:
         volume=between(0.6, 1.4),
         curl=between(0, 0.5) if dark < 0.6 else between(0.4, 1),
         brow_colour=mixed(hair, BROWN, 0.5) if hair in (BLOND, FAIR, RED) else hair,
-        brow_height=around(0.215 - 0.02 * male, 0.05),
+        brow_height=around(0.215 - 0.02 * male, 0.06),
         brow_thickness=around(0.030 + 0.014 * male, 0.016),
         brow_arch=around(0.06 - 0.02 * male, 0.06),
         brow_slant=around(0.0, 0.22),
         iris=IRISES[int(rng.integers(6 if dark < 0.3 else (3 if dark < 0.5 else 2)))],
         lashes=between(0.6, 1) if woman else between(0.15, 0.45),
-        eye_x=around(0.325, 0.040),
-        eye_width=around(0.172, 0.022),
-        eye_height=around(0.066 - 0.004 * male, 0.018),
-        eye_slant=around(0.04, 0.16),
+        eye_x=around(0.325, 0.052),
+        eye_width=around(0.176, 0.028),
+        eye_height=around(0.069 - 0.004 * male, 0.022),
+        eye_slant=around(0.04, 0.22),
         eye_depth=around(0.0, 0.04),
         crease=between(0.1, 1),
-        width=around(1.0 + 0.02 * male, 0.085),
-        length=around(1.0 + 0.02 * male, 0.085),
+        width=around(1.0 + 0.02 * male, 0.11),
+        length=around(1.0 + 0.02 * male, 0.11),
         forehead=around(1.0, 0.08),
-        jaw_width=around(0.95 + 0.09 * male, 0.14),
+        jaw_width=around(0.95 + 0.09 * male, 0.2),
         jaw_height=around(-0.66, 0.08),
-        chin_width=around(0.19 + 0.03 * male, 0.06),
+        chin_width=around(0.19 + 0.03 * male, 0.08),
         chin_forward=around(0.0, 0.06),
         cheekbones=around(0.5, 0.5),
         cheeks=between(0, 1),
         ridge=0.6 * male + between(0, 0.5),
         ears=around(1.0, 0.25),
         neck=around(0.44 + 0.07 * male, 0.04),
-        nose_length=around(0.43, 0.09),
-        nose_width=around(0.150 + 0.05 * dark, 0.045),
-        nose_forward=around(0.0, 0.07) - 0.03 * dark,
+        nose_length=around(0.43, 0.12),
+        nose_width=around(0.150 + 0.05 * dark, 0.055),
+        nose_forward=around(0.0, 0.10) - 0.03 * dark,
         nose_bridge=around(0.0, 0.05) - 0.03 * dark,
         nose_tip=around(0.095 + 0.012 * dark, 0.025),
-        mouth_height=around(0.0, 0.04),
-        mouth_width=around(0.255 + 0.01 * dark, 0.05),
-        upper_lip=0.034 + 0.045 * full + 0.006 * (1 - male),
-        lower_lip=0.048 + 0.05 * full + 0.008 * (1 - male),
+        mouth_height=around(0.0, 0.06),
+        mouth_width=around(0.26 + 0.01 * dark, 0.065),
+        upper_lip=0.040 + 0.045 * full + 0.006 * (1 - male),
+        lower_lip=0.054 + 0.05 * full + 0.008 * (1 - male),
         lip_colour=_lips(skin, shade, woman),
         stubble=0.0 if woman else between(0, 0.5),
         beard=between(0.35, 1) if bearded and chance(0.65) else 0.0,
@@ -191,6 +191,6 @@ def mixed(one: Colour, other: Colour, share: float) -> Colour:
 
 
 def _lips(skin: Colour, shade: float, woman: bool) -> Colour:
-    red = 0.25 + 0.35 * shade + (0.25 if woman else 0.0)
+    red = 0.35 + 0.40 * shade + (0.25 if woman else 0.0)
     r, g, b = skin
     return mixed(skin, (r * 0.85 + 0.03, g * 0.42 + 0.006, b * 0.5 + 0.012), min(red, 1.0))

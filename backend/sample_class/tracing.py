@@ -43,7 +43,7 @@ def march(field: Field, origin: tuple[float, float, float], rays: Rays, start: A
         spot = index[nearer]
         closest[spot] = d[nearer]
         closest_at[spot] = at[nearer]
-        at += 0.9 * d
+        at += np.maximum(0.9 * d, width)
         going = (d > NEAR_ENOUGH) & (at < end)
         if not going.any():
             break
