@@ -142,14 +142,21 @@ def _spelled(value: object) -> str:
     return str(value)
 
 
-def _warn_of_unknown(environ: Mapping[str, str]) -> None:
+def unknown_variables(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The variables with our prefix that are no settings, each with the closest setting."""
     known = {variable(name) for name, _ in _metadata()} | OTHER_VARIABLES
-    for found in sorted(environ):
+    found = []
+    for name in sorted(environ):
         # lower-case variants too: they are not read, and whoever set one believes they are
-        if not found.upper().startswith(PREFIX) or found in known:
-            continue
-        closest = difflib.get_close_matches(found.upper(), sorted(known - OTHER_VARIABLES), n=1, cutoff=0)
-        logger.warning("%s is not a setting and has no effect; did you mean %s?", found, closest[0])
+        if name.upper().startswith(PREFIX) and name not in known:
+            [closest] = difflib.get_close_matches(name.upper(), sorted(known - OTHER_VARIABLES), n=1, cutoff=0)
+            found.append((name, closest))
+    return found
+
+
+def _warn_of_unknown(environ: Mapping[str, str]) -> None:
+    for found, closest in unknown_variables(environ):
+        logger.warning("%s is not a setting and has no effect; did you mean %s?", found, closest)
 
 
 if __name__ == "__main__":

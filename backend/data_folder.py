@@ -27,9 +27,10 @@ def open_database(settings: Settings) -> Database:
     return database
 
 
-def database_of(settings: Settings) -> Database:
-    """The database that ``settings`` name, as it is. Raises ConfigurationError for an address that is none."""
-    return Database(settings.database_url or f"sqlite:///{settings.data_dir / DATABASE_FILE}")
+def database_of(settings: Settings, *, read_only: bool = False) -> Database:
+    """The database that ``settings`` name, as it is. read_only: see ``Database``. Raises ConfigurationError for an
+    address that is none."""
+    return Database(settings.database_url or f"sqlite:///{settings.data_dir / DATABASE_FILE}", read_only=read_only)
 
 
 def make_private(folder: Path) -> None:

@@ -21,7 +21,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -33,6 +33,8 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 _SQLITE_WAIT_SECONDS = 30
 # How long to wait for a PostgreSQL server that does not answer: without a limit, minutes.
 _CONNECT_SECONDS = 10
+# How long one who only looks waits for a lock or an answer.
+_LOOK_SECONDS = 5
 # What the database raises when it cannot do what was asked, for those who import no SQLAlchemy.
 DatabaseError = SQLAlchemyError
 
@@ -44,12 +46,13 @@ _QUIET = {"hide_parameters": True}
 class Database:
     """A pool of connections to the database at ``url``. Thread-safe."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         """url: ``sqlite:////path/to/file`` or ``postgresql://user:password@host/name``. Connects when first used.
+        read_only: for one who looks on: nothing is written, not even by opening, and a query that takes long is ended.
 
         Raises ConfigurationError for a URL that is none of these.
         """
-        self.engine = _engine(url)
+        self.engine = _engine(url, read_only)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
 
     def session(self) -> Session:
@@ -95,7 +98,7 @@ class Database:
         """Whether the tables are those this version of the program works with."""
         with self.engine.connect() as connection:
             found = MigrationContext.configure(connection).get_current_heads()
-        return set(found) == set(ScriptDirectory.from_config(_alembic_config()).get_heads())
+        return set(found) == set(revisions().get_heads())
 
     def is_present(self) -> bool:
         """Whether there is anything to read; an SQLite file is made by whoever opens it."""
@@ -148,7 +151,12 @@ def write_transaction(db: Session) -> Iterator[Session]:
         raise
 
 
-def _engine(url: str) -> Engine:
+def revisions() -> ScriptDirectory:
+    """Every version of the tables that this program knows."""
+    return ScriptDirectory.from_config(_alembic_config())
+
+
+def _engine(url: str, read_only: bool) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -157,6 +165,8 @@ def _engine(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise ConfigurationError("DATABASE_URL names no file: sqlite:////path/to/smartattendance.sqlite3")
+        if read_only:
+            return _sqlite_to_look_at(parsed)
         engine = create_engine(
             parsed.set(drivername="sqlite"),
             connect_args={"timeout": _SQLITE_WAIT_SECONDS, "check_same_thread": False},
@@ -167,16 +177,41 @@ def _engine(url: str) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(
+        engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_size=16,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": _CONNECT_SECONDS},
+            connect_args={"connect_timeout": _LOOK_SECONDS if read_only else _CONNECT_SECONDS},
             **_QUIET,
         )
+        if read_only:
+            event.listen(engine, "connect", _only_look)
+        return engine
     raise ConfigurationError(
         f"DATABASE_URL names a {parsed.get_backend_name()} database; SQLite and PostgreSQL are supported"
     )
+
+
+def _sqlite_to_look_at(url: URL) -> Engine:
+    path = Path(url.database or "")
+
+    def connect() -> sqlite3.Connection:
+        # A file that is open anywhere has its log beside it. Without one the file may be taken for one that never
+        # changes: otherwise looking would leave a log there, which may then belong to another account. The index of
+        # the log is shared memory, and is not written to either (os_unix.c of SQLite names this parameter).
+        is_open = any(path.with_name(path.name + ending).exists() for ending in ("-wal", "-journal"))
+        address = f"{path.absolute().as_uri()}?mode=ro&{'readonly_shm=1' if is_open else 'immutable=1'}"
+        made = sqlite3.connect(address, uri=True, timeout=_LOOK_SECONDS, check_same_thread=False)
+        made.create_function("lower", 1, _lower, deterministic=True)
+        return made
+
+    return create_engine(url.set(drivername="sqlite"), creator=connect, **_QUIET)
+
+
+def _only_look(connection: Any, _: Any) -> None:
+    connection.execute("SET default_transaction_read_only = on")
+    connection.execute(f"SET statement_timeout = {1000 * _LOOK_SECONDS}")
+    connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

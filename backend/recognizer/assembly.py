@@ -5,11 +5,11 @@ The engines are imported when something is built: torch takes seconds to import,
 
 from __future__ import annotations
 
-from errors import ConfigurationError
+from errors import ConfigurationError, WeightsError
 from recognizer.crops import DLIB_RECIPE, FACENET_RECIPE
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.embeddings import FaceEmbedder
-from recognizer.weights import WeightsFile
+from recognizer.weights import NAMED_BY, WeightsFile
 
 
 def build_detector(config: DetectorConfig, device: str = "auto") -> FaceDetector:
@@ -31,7 +31,11 @@ def build_embedder(weights: WeightsFile, device: str = "auto") -> FaceEmbedder:
     from recognizer.engines.torch_engine import TorchDlib, TorchFaceNet
 
     if weights.embedder_id == "facenet":
-        return FaceEmbedder("facenet", TorchFaceNet(weights.path, device), FACENET_RECIPE, weights.sha256)
+        try:
+            facenet = TorchFaceNet(weights.path, device)
+        except WeightsError as error:
+            raise WeightsError(f"{error}. {NAMED_BY}") from error
+        return FaceEmbedder("facenet", facenet, FACENET_RECIPE, weights.sha256)
     if weights.embedder_id == "dlib":
         return FaceEmbedder("dlib", TorchDlib(weights.path, device), DLIB_RECIPE, weights.sha256)
     raise ConfigurationError(f"no embedder is called {weights.embedder_id!r}; there are facenet and dlib")

@@ -31,6 +31,10 @@ OFFICIAL_FACENET = RemoteFile(
 )
 
 FACENET_SETTING = "SMARTATTENDANCE_FACENET_WEIGHTS"
+NAMED_BY = (
+    f"It was named by {FACENET_SETTING} or --weights; correct that setting, or remove it to use the official file."
+)
+"""Ends every message about a file that a user named; the official one is checked before it is read."""
 
 DLIB_PACKAGE = "face_recognition_models"
 DLIB_FILE = "dlib_face_recognition_resnet_model_v1.dat"
@@ -140,20 +144,22 @@ def _facenet(
 
 
 def _hash_of_named(path: Path) -> str:
-    named_by = (
-        f"It was named by {FACENET_SETTING} or --weights; correct that setting, or remove it to use the official file."
-    )
     if not path.exists():
-        raise WeightsError(f"The FaceNet weights file {path} does not exist. {named_by}")
+        raise WeightsError(f"The FaceNet weights file {path} does not exist. {NAMED_BY}")
     if not path.is_file():
-        raise WeightsError(f"{path} is not a file. {named_by}")
+        raise WeightsError(f"{path} is not a file. {NAMED_BY}")
     try:
         return file_sha256(path)
     except OSError as error:
-        raise WeightsError(f"The FaceNet weights file {path} cannot be read: {error.strerror}. {named_by}") from error
+        raise WeightsError(f"The FaceNet weights file {path} cannot be read: {error.strerror}. {NAMED_BY}") from error
 
 
-def _problem_with(path: Path) -> str | None:
+def problem_with_official(cache_dir: Path) -> str | None:
+    """Why the official FaceNet weights in ``cache_dir`` cannot be used, a clause; None when they can. Only looks."""
+    return _problem_with(cache_dir / OFFICIAL_FACENET.name, remember=False)
+
+
+def _problem_with(path: Path, *, remember: bool = True) -> str | None:
     """Why ``path`` is not the official file, or None when it is. Hashing 112 MB is saved by remembering it."""
     try:
         stat = path.stat()
@@ -168,7 +174,8 @@ def _problem_with(path: Path) -> str | None:
         return f"{path} does not exist"
     except OSError as error:
         return f"{path} cannot be read ({error.strerror})"
-    _remember(path, seen)
+    if remember:
+        _remember(path, seen)
     return None
 
 
