@@ -32,7 +32,13 @@ export function Page({ title, lead, back, actions, children }) {
 
 /** @param {{items: {href: string, text: string, current: boolean}[], label: string}} props */
 export function Tabs({ items, label }) {
-  return html`<nav class="tabs" aria-label=${label}>
+  const element = useRef(/** @type {HTMLElement | null} */ (null));
+  const current = items.findIndex((item) => item.current);
+  useEffect(() => {
+    // on a phone they are wider than the screen
+    element.current?.children[current]?.scrollIntoView({ inline: "center", block: "nearest" });
+  }, [current]);
+  return html`<nav class="tabs" aria-label=${label} ref=${element}>
     ${items.map((item) => html`<a href=${item.href} aria-current=${item.current ? "page" : undefined}>${item.text}</a>`)}
   </nav>`;
 }

@@ -6,11 +6,13 @@ import { usePages } from "../../loading.js";
 import { isThere } from "../../routes.js";
 import { calendarDay } from "../../times.js";
 import { t } from "../../texts.js";
+import { Group } from "../group.js";
 import { Icon } from "../icon.js";
 import { Empty, Shown } from "../page.js";
 import { More, Table } from "../table.js";
 import { SearchField } from "../search_field.js";
 import { AddStudent } from "./add_student.js";
+import { ChangeSign } from "./change_sign.js";
 import { EnrolmentDialog } from "./enrolment.js";
 
 const STATES = ["", "enrolled", "upcoming", "ended"];
@@ -31,10 +33,10 @@ export function Roster({ course, isLead }) {
     ${!isBare && html`<div class="toolbar spread">
       <${SearchField} label=${t("roster.search")} value=${search} onSearch=${setSearch} />
       <div class="actions">${add}${importing}
-        <a role="button" class="secondary" href=${api.addressOf(`/courses/${course.id}/roster.csv`)} download><${Icon} name="download" />CSV</a></div>
+        <a role="button" class="secondary not-on-phone" href=${api.addressOf(`/courses/${course.id}/roster.csv`)} download><${Icon} name="download" />CSV</a></div>
     </div>
-    <div class="filters below" role="group" aria-label=${t("roster.filter")}>${STATES.map((each) => html`<button type="button" class="secondary small"
-      aria-pressed=${state === each} onClick=${() => setState(each)}>${t(`roster.state_${each || "all"}`)}</button>`)}</div>`}
+    <${Group} className="filters below" label=${t("roster.filter")}>${STATES.map((each) => html`<button type="button" class="secondary small"
+      aria-pressed=${state === each} onClick=${() => setState(each)}>${t(`roster.state_${each || "all"}`)}</button>`)}</${Group}>`}
     <${Shown} from=${roster} rows=${8}>${(/** @type {Api.RosterEntryPage} */ data) => data.items.length > 0
       ? html`<${Table} label=${t("course.roster")} rows=${data.items} rowKey=${(/** @type {Api.RosterEntry} */ entry) => entry.enrolment.id}
           rowClass=${(/** @type {Api.RosterEntry} */ entry) => `compact ${entry.state === "ended" ? "faded" : ""}`} columns=${columns(isLead, setChanging)} />
@@ -54,16 +56,16 @@ function columns(isLead, change) {
   return [
     { key: "name", title: t("roster.student"), head: true, show: (/** @type {Api.RosterEntry} */ entry) => html`<${Student} student=${entry.student} />` },
     { key: "face", title: t("roster.face"), className: "side", show: (/** @type {Api.RosterEntry} */ entry) => html`<${FaceState} student=${entry.student} />` },
-    { key: "days", title: t("roster.enrolled"), className: "below", show: (/** @type {Api.RosterEntry} */ entry) => html`<span class="quiet">${daysOf(entry)}</span>` },
+    { key: "days", title: t("roster.enrolled"), className: "below", show: (/** @type {Api.RosterEntry} */ entry) => html`<span class="quiet"><span class="on-phone">${entry.student.external_id} · </span>${daysOf(entry)}</span>` },
     ...(isLead ? [{ key: "acts", title: "", end: true, className: "last", show: (/** @type {Api.RosterEntry} */ entry) => html`<button type="button" class="link"
-      aria-label=${t("roster.change_of", { name: entry.student.name })} onClick=${() => change(entry)}>${t("roster.change")}</button>` }] : []),
+      aria-label=${t("roster.change_of", { name: entry.student.name })} onClick=${() => change(entry)}><${ChangeSign} text=${t("roster.change")} /></button>` }] : []),
   ];
 }
 
 /** @param {{student: Api.Student}} props */
 function Student({ student }) {
   const name = isThere("/students/:id") ? html`<a href=${`#/students/${student.id}`}>${student.name}</a>` : student.name;
-  return html`${name}<span class="quiet small under">${student.external_id}${student.status === "inactive" && ` · ${t("roster.inactive")}`}</span>`;
+  return html`${name}<span class="quiet small under not-on-phone">${student.external_id}${student.status === "inactive" && ` · ${t("roster.inactive")}`}</span>`;
 }
 
 /** Whether a face can be recognised, and what is missing if not. @param {{student: Api.Student}} props */

@@ -6,10 +6,12 @@ import { query, setQuery } from "../../router.js";
 import { isStaff } from "../../state.js";
 import { day, momentOf, span, today } from "../../times.js";
 import { t } from "../../texts.js";
+import { Group } from "../group.js";
 import { Icon } from "../icon.js";
 import { SessionState } from "../marks.js";
 import { Empty, Shown } from "../page.js";
 import { More, Table } from "../table.js";
+import { ChangeSign } from "./change_sign.js";
 import { NewSession } from "./new_session.js";
 import { SessionDialog } from "./session_dialog.js";
 
@@ -29,8 +31,8 @@ export function Sessions({ course, isLead }) {
   const isEmpty = sessions.data?.items.length === 0;
   return html`
     <div class="toolbar spread">
-      <div class="filters" role="group" aria-label=${t("sessions.filter")}>${PERIODS.map((each) => html`<button type="button" class="secondary small"
-        aria-pressed=${period === each} onClick=${() => setQuery({ when: each === "coming" ? null : each })}>${t(`sessions.${each}`)}</button>`)}</div>
+      <${Group} className="filters" label=${t("sessions.filter")}>${PERIODS.map((each) => html`<button type="button" class="secondary small"
+        aria-pressed=${period === each} onClick=${() => setQuery({ when: each === "coming" ? null : each })}>${t(`sessions.${each}`)}</button>`)}</${Group}>
       ${!(isEmpty && period === "coming") && add}
     </div>
     <${Shown} from=${sessions} rows=${8}>${(/** @type {Api.SessionPage} */ data) => data.items.length > 0
@@ -51,10 +53,10 @@ function columns(isLead, change) {
     { key: "day", title: t("sessions.day"), head: true, show: (/** @type {Api.Session} */ each) => html`<a href=${`#/sessions/${each.id}`}>${day(each.starts_at, each.timezone)}</a>
       <span class="quiet number beside">${span(each.starts_at ?? "", each.ends_at ?? "", each.timezone)}</span>` },
     { key: "state", title: t("sessions.state"), className: "side", show: (/** @type {Api.Session} */ each) => html`<${SessionState} state=${each.state} />` },
-    { key: "title", title: t("sessions.what"), className: "below", show: (/** @type {Api.Session} */ each) => html`${each.title || (!each.cancelled_reason && html`<span class="quiet only-wide">–</span>`)}
-      ${each.cancelled_reason && html`<span class="quiet small">${each.title && " · "}${each.cancelled_reason}</span>`}` },
+    { key: "title", title: t("sessions.what"), className: "below", show: (/** @type {Api.Session} */ each) => (each.cancelled_reason
+      ? html`<span>${each.title}${each.title && " · "}<span class="quiet small">${each.cancelled_reason}</span></span>` : each.title || null) },
     ...(isStaff.value ? [{ key: "acts", title: "", end: true, className: "last", show: (/** @type {Api.Session} */ each) => mayChange(each, isLead) && html`<button
-      type="button" class="link" aria-label=${t("sessions.change_of", { day: day(each.starts_at, each.timezone) })} onClick=${() => change(each)}>${t("sessions.change")}</button>` }] : []),
+      type="button" class="link" aria-label=${t("sessions.change_of", { day: day(each.starts_at, each.timezone) })} onClick=${() => change(each)}><${ChangeSign} text=${t("sessions.change")} /></button>` }] : []),
   ];
 }
 

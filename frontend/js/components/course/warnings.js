@@ -7,6 +7,7 @@ import { isThere } from "../../routes.js";
 import { isStaff } from "../../state.js";
 import { day, percent } from "../../times.js";
 import { t } from "../../texts.js";
+import { Group } from "../group.js";
 import { Empty, Shown } from "../page.js";
 import { More, Table } from "../table.js";
 import { toastProblem } from "../toast.js";
@@ -30,8 +31,8 @@ export function Warnings({ course, isLead }) {
   };
   return html`
     <section><h2>${t("warnings.title")}</h2>
-      <div class="filters below" role="group" aria-label=${t("warnings.filter")}>${[false, true].map((each) => html`<button type="button" class="secondary small"
-        aria-pressed=${all === each} onClick=${() => setAll(each)}>${t(each ? "warnings.all" : "warnings.open")}</button>`)}</div>
+      <${Group} className="filters below" label=${t("warnings.filter")}>${[false, true].map((each) => html`<button type="button" class="secondary small"
+        aria-pressed=${all === each} onClick=${() => setAll(each)}>${t(each ? "warnings.all" : "warnings.open")}</button>`)}</${Group}>
       <${Shown} from=${warnings} rows=${3}>${(/** @type {Api.WarningPage} */ page) => page.items.length === 0
         ? html`<${Empty} title=${t(all ? "warnings.none_ever" : "warnings.none_open")} text=${t("warnings.none_text")} />`
         : html`<${Table} label=${t("warnings.title")} rows=${page.items} rowClass=${() => "compact"} columns=${[
