@@ -233,7 +233,7 @@ export default {
   "session.reopen_closed_text": "Marks can be corrected again until it locks.",
   "session.reopen_hint": "It is kept with your name.",
   "session.reopen_open": "Take attendance again",
-  "session.reopen_open_text": "The session is open again: those set absent at its close are unmarked until you close it.",
+  "session.reopen_open_text": "The session opens again, and those set absent at its close are unmarked until you close it.",
   "session.reopened_closed": "Marks can be corrected again",
   "session.reopened_open": "The session is open again",
   "session.save": "Save",
