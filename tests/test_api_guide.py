@@ -26,6 +26,7 @@ from support.service import Service
 ROOT = Path(__file__).resolve().parents[1]
 SERVER = ROOT / "tests" / "support" / "guide_server.py"
 GUIDE = (ROOT / "docs" / "API.md").read_text(encoding="utf-8")
+PRIVACY = (ROOT / "docs" / "PRIVACY.md").read_text(encoding="utf-8")
 # What stands between two blocks' outputs: no command of the guide prints it.
 MARK = "\x1e"
 
@@ -200,6 +201,16 @@ def test_no_frame_and_nothing_of_the_withdrawn_face_is_kept(session: Session) ->
     for path in kept:
         if ".sqlite3" not in path.name:  # the id stays in the database, where the attendance does
             assert b"2025-001" not in path.read_bytes(), path
+
+
+def test_the_guide_to_privacy_lists_every_file_that_is_kept(session: Session) -> None:
+    listed = set(re.findall(r"`([^`]+)`", PRIVACY.split("## What is kept in folders")[1].split("## ")[0]))
+    for path in session.folder.rglob("*"):
+        name, folder = path.name.partition(".sqlite3")[0], path.parent.relative_to(session.folder)
+        if path.is_dir() or path.name.endswith(".lock") or name == "test":  # locks are empty; the test's own database
+            continue
+        whole_folders = {part for part in folder.parts if f"{part}/" in listed or part == "dataset"}
+        assert whole_folders or path.name in listed, path
 
 
 def test_every_endpoint_that_the_guide_names_exists() -> None:

@@ -19,6 +19,8 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent / "backend")]
 from flask import Flask  # noqa: E402
 
 import app  # noqa: E402
+from api.context import Services  # noqa: E402
+from attendance import settling  # noqa: E402
 from config import Settings  # noqa: E402
 from serving import main  # noqa: E402
 from support.enrolling import DrawnFaceDetector  # noqa: E402
@@ -35,14 +37,16 @@ class AheadClock:
 def application(settings: Settings) -> Flask:
     app.TRAINING_COMMAND = TESTS / "support" / "fake_training.py"
     made = app.create_app(settings, recognizer=DrawnFaceDetector(), clock=AheadClock(Path(os.environ["GUIDE_CLOCK"])))
-
-    def keep_house() -> None:
-        while True:
-            made.extensions["housekeeping"].run_all()
-            time.sleep(0.1)
-
-    threading.Thread(target=keep_house, daemon=True).start()
+    made.extensions["housekeeping"].start()
+    threading.Thread(target=settle, args=[app.services_of(made)], daemon=True).start()
     return made
+
+
+def settle(services: Services) -> None:
+    """By a clock that is ahead, sessions settle sooner than the server looks after them."""
+    while True:
+        settling.tend(services.database, services.policy, services.clock.now())
+        time.sleep(0.1)
 
 
 if __name__ == "__main__":
