@@ -10,46 +10,15 @@ import json
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageChops
 
-from sample_class.members import STRANGERS, STUDENTS, Member
-from sample_class.portraits import figure
+from sample_class.entrance import FPS, Group, Sighting, entrance, moment_of, stride_of, walk_in
+from sample_class.room import SIZE, doorway, room
+from sample_class.walking import ABOVE, ASIDE, walker
 from sample_class.workers import spread
-
-FPS = 5
-SIZE = (1280, 720)
-# Width of a face in pixels: at the door, and where the walker leaves the picture.
-NEAR, FAR = 130.0, 60.0
-
-Group = Sequence[Member]
-
-
-def entrance() -> tuple[tuple[Member, ...], ...]:
-    """All students and two strangers, in the groups in which they come in."""
-    s, x = STUDENTS, STRANGERS
-    return (
-        (s[0],),
-        (s[1], s[2]),
-        (s[3], x[0], s[4]),
-        (s[5],),
-        (s[6], s[7]),
-        (s[8], s[9], x[1]),
-        (s[10], s[11]),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """One walker in one frame. progress: 0 at the door, 1 when leaving the picture. lane: -1..1, left to right."""
-
-    member: Member
-    progress: float
-    lane: float
 
 
 def write_clip(
@@ -64,7 +33,7 @@ def write_clip(
     and ``frames``, each with its ``file`` and ``in_view``, the student_ids from left to right.
     """
     groups = entrance() if groups is None else groups
-    moments = _moments(groups, seconds)
+    moments = walk_in(groups, seconds)
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -85,51 +54,50 @@ def write_clip(
             "size": list(SIZE),
             "people": {member.student_id: member.name for group in groups for member in group},
             "frames": [
-                {"file": name, "in_view": [sighting.member.student_id for sighting in moment]}
+                {"file": name, "in_view": [each.member.student_id for each in _left_to_right(moment)]}
                 for name, moment in zip(names, moments, strict=True)
             ],
         }
         (made / "clip.json").write_text(json.dumps(listed, ensure_ascii=False, indent=1), encoding="utf-8")
         made.chmod(0o755)
         if folder.exists():
-            shutil.rmtree(folder)
-        made.rename(folder)
+            # moved aside first: to remove it takes time, in which there would be no clip
+            old = made / "before"
+            folder.rename(old)
+            try:
+                made.rename(folder)
+            except BaseException:
+                old.rename(folder)
+                raise
+            shutil.rmtree(folder / "before")
+        else:
+            made.rename(folder)
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
     return len(moments)
 
 
-def _moments(groups: Sequence[Group], seconds: float) -> list[tuple[Sighting, ...]]:
-    """Who is where in each frame."""
-    length = max(2, round(seconds * FPS))
-    moments = []
-    for group in groups:
-        lanes = np.linspace(-1, 1, len(group) + 2)[1:-1]
-        for number in range(length):
-            progress = number / (length - 1)
-            moments.append(
-                tuple(Sighting(member, progress, float(lane)) for member, lane in zip(group, lanes, strict=True))
-            )
-    return moments
+def _left_to_right(moment: Sequence[Sighting]) -> list[Sighting]:
+    return sorted((each for each in moment if each.in_view), key=lambda each: each.x)
 
 
 def _write_frame(task: tuple[int, tuple[Sighting, ...], str]) -> None:
     number, moment, path = task
-    picture = Image.fromarray(_room())
+    picture = Image.fromarray(room())
     for sighting in moment:
-        width = FAR * (NEAR / FAR) ** sighting.progress
-        side = round(width / 0.5)
-        sprite = Image.fromarray(figure(sighting.member.person, 1000 + number, side))
-        sway = 0.05 * width * np.sin(number * 1.3 + 7 * sighting.lane)
-        left = SIZE[0] / 2 + sighting.lane * 3.2 * width + sway - side / 2
-        picture.paste(sprite, (round(left), round(210 - 0.2 * side)), sprite)
-    picture.save(path, quality=88)
-
-
-def _room() -> NDArray[np.uint8]:
-    picture = np.empty((SIZE[1], SIZE[0], 3), np.uint8)
-    picture[:] = (196, 194, 184)
-    picture[90:560, 520:760] = (126, 98, 72)
-    picture[560:] = (120, 112, 104)
-    return picture
+        below = (SIZE[1] - sighting.y) / sighting.scale + 0.5
+        sprite = Image.fromarray(
+            walker(sighting.member.person, moment_of(sighting, number), sighting.scale, stride_of(sighting), below)
+        )
+        place = round(sighting.x - ASIDE * sighting.scale), round(sighting.y - ABOVE * sighting.scale)
+        layer = Image.new("L", SIZE)
+        layer.paste(sprite.getchannel("A"), place)
+        if sighting.in_corridor:
+            layer = ImageChops.multiply(layer, Image.fromarray(doorway()))
+        whole = Image.new("RGB", SIZE)
+        whole.paste(sprite.convert("RGB"), place)
+        picture.paste(whole, (0, 0), layer)
+    grain = np.random.default_rng([number, 0x6A1]).integers(-3, 4, (SIZE[1], SIZE[0], 1), dtype=np.int16)
+    noisy = np.clip(np.asarray(picture, np.int16) + grain, 0, 255).astype(np.uint8)
+    Image.fromarray(noisy).save(path, quality=88)

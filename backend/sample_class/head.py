@@ -59,7 +59,7 @@ class Head:
         low = np.flatnonzero(y < (0.3 if self.person.style == "scarf" else -0.3))
         if len(low):
             at = side[low], y[low], z[low]
-            neck[low], body[low] = self._neck(*at), self._body(*at)
+            neck[low], body[low] = self._neck(*at), self.shoulders(*at)
             cloth[low] = self._clothes(*at, neck[low], body[low])
         skin = np.where(y > 0, skull, -1.25 - y)
         middle = np.flatnonzero((y < 0.62) & (y > -1.45))
@@ -143,7 +143,7 @@ class Head:
         r = self.person.neck
         return capsule(side, y, z, (0, -0.55, -0.20), (0, -2.0, -0.36), r, r * 1.04)
 
-    def _body(self, side: Array, y: Array, z: Array) -> Array:
+    def shoulders(self, side: Array, y: Array, z: Array) -> Array:
         wide = 1.0 if self.person.woman else 1.13
         d = ellipsoid(side, y, z, (0, -2.66, -0.34), (1.35 * wide, 1.0, 0.60))
         d = union(d, ellipsoid(side, y, z, (1.22 * wide, -2.36, -0.34), (0.42, 0.5, 0.42)), 0.35)

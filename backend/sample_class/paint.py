@@ -169,9 +169,9 @@ class Eyes:
     def ball(self, light: tuple[float, float, float], bright: Array) -> Array:
         """(3, n): the eyeball as lit by ``bright`` (n,)."""
         p, shot = self.paint.person, self.paint.shot
-        r = 0.074
+        r = 0.078
         u = self.a * self.side_sign - shot.gaze[0] * 0.135
-        v = self.b - shot.gaze[1] * 0.135 - 0.08 * self.tall
+        v = self.b - shot.gaze[1] * 0.135 - 0.20 * self.tall
         away = np.sqrt(u * u + v * v)
         white = np.empty((3, len(u)), np.float32)
         rounded = 1 - 0.40 * np.square(self.a * (1 / p.eye_width))

@@ -53,7 +53,23 @@ def rendered(person: int, shot: Shot, view: View) -> tuple[Array, Array]:
     cover = np.zeros((view.height, view.width), np.float32)
     seen = rows[hits.rays], columns[hits.rays]
     colour[seen], cover[seen] = lit.T, hits.cover
+    _close_pinholes(colour, cover)
     return colour, cover
+
+
+def _close_pinholes(colour: Array, cover: Array) -> None:
+    """Rays that graze an outline before something else may stop there; what lies to both sides is what is seen."""
+    full = cover > 0.99
+    holes = np.zeros_like(full)
+    holes[:, 1:-1] = ~full[:, 1:-1] & full[:, :-2] & full[:, 2:]
+    rows, columns = np.nonzero(holes)
+    colour[rows, columns] = (colour[rows, columns - 1] + colour[rows, columns + 1]) / 2
+    cover[rows, columns] = 1
+    holes[:] = False
+    holes[1:-1] = (cover[1:-1] <= 0.99) & full[:-2] & full[2:]
+    rows, columns = np.nonzero(holes)
+    colour[rows, columns] = (colour[rows - 1, columns] + colour[rows + 1, columns]) / 2
+    cover[rows, columns] = 1
 
 
 def _rays(turn: Turn, view: View, u: Array, v: Array) -> Rays:
@@ -72,10 +88,10 @@ def _beginnings(head: Head, turn: Turn, origin: tuple[float, float, float], view
     v, u = (grid.ravel().astype(np.float32) for grid in np.mgrid[:rows, :columns])
     rays = _rays(turn, view, 2 * u + 1, 2 * v + 1)
     start = np.full(len(u), CAMERA - FRONT, np.float32)
-    hits = march(head.nearest, origin, rays, start, CAMERA + BACK, 3 / view.scale)
+    hits = march(head.nearest, origin, rays, start, CAMERA + BACK, 3 / view.scale, near=0.02)
     reached = np.full((rows + 2, columns + 2), FAR, np.float32)
     away = np.sqrt((hits.x - origin[0]) ** 2 + (hits.y - origin[1]) ** 2 + (hits.z - origin[2]) ** 2)
-    reached[1 + hits.rays // columns, 1 + hits.rays % columns] = away - (0.03 + 2 / view.scale)
+    reached[1 + hits.rays // columns, 1 + hits.rays % columns] = away - (0.02 + 2 / view.scale)
     for axis in (0, 1):
         before = np.roll(reached, 1, axis)
         np.minimum(before, np.roll(reached, -1, axis), out=before)
@@ -101,7 +117,8 @@ def _lit(head: Head, turn: Turn, at: Rays, toward: Rays, pixel: float) -> Array:
     """(3, n) the light that leaves the points at ``at`` towards the camera."""
     shot, p = head.shot, head.person
     to_skin, to_hair, to_cloth = head.distances(*at)
-    normal = normals(head.nearest, *at, 0.012 + 0.4 * pixel)
+    here = np.minimum(np.minimum(to_skin, to_hair), to_cloth)
+    normal = normals(head.nearest, at, here, 0.012 + 0.4 * pixel)
     length = math.sqrt(sum(v * v for v in shot.light_from))
     lx, ly, lz = (v / length for v in shot.light_from)
     light = tuple(row[0] * lx + row[1] * ly + row[2] * lz for row in turn)
@@ -118,7 +135,9 @@ def _lit(head: Head, turn: Turn, at: Rays, toward: Rays, pixel: float) -> Array:
     _clothes_on(paint, cloth, at)
 
     facing = normal[0] * light3[0] + normal[1] * light3[1] + normal[2] * light3[2]
-    seen = shadow(head.nearest, at, normal, light3)
+    seen = np.zeros_like(facing)
+    day = np.flatnonzero(facing > -0.3)
+    seen[day] = shadow(head.nearest, _some(at, day), _some(normal, day), light3)
     openly = openness(head.nearest, at, normal)
     sky = 0.5 + 0.5 * (normal[0] * up[0] + normal[1] * up[1] + normal[2] * up[2])
     ambient = shot.fill * (0.55 + 0.45 * sky) * openly
@@ -155,6 +174,10 @@ def _lit(head: Head, turn: Turn, at: Rays, toward: Rays, pixel: float) -> Array:
     return lit
 
 
+def _some(each: Rays, which: Array) -> Rays:
+    return each[0][which], each[1][which], each[2][which]
+
+
 def _gleam(normal: Rays, toward: Rays, light: tuple[float, float, float]) -> Array:
     hx, hy, hz = unit(toward[0] + light[0], toward[1] + light[1], toward[2] + light[2])
     half = np.maximum(normal[0] * hx + normal[1] * hy + normal[2] * hz, 0)
@@ -181,7 +204,7 @@ def _hair_on(paint: Paint, share: Array, normal: Rays, pixel: float) -> None:
     part = paint.head.part if p.style in PARTED else 0.0
     away = np.abs(x - part)
     on_top = edge(y - 0.45 - 0.2 * away, 0.25) if p.style in PARTED else np.float32(0)
-    down = x + 0.8 * z + 0.10 * wave(0.45 * y + 0.8 * x)
+    down = np.abs(x - 0.02) - 0.7 * z + 0.06 * wave(0.45 * y + 0.8 * x)
     around = down + on_top * (y + 0.8 * away - 0.9 * z - down)
     lock = wave(around * 1.9 + 0.3) * wave(around * 3.1 + 0.3 * y)
     strand = wave(around * 8.3 + 0.4 * y) * wave(around * 5.3 - 0.3 * y) + 0.9 * wave(around * 17 + 0.6 * wave(y * 1.3))

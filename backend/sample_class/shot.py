@@ -67,7 +67,7 @@ def shot_of(person: int, number: int) -> Shot:
         yaw=yaw,
         pitch=pitch,
         roll=around(0, 0.14),
-        smile=between(0.0, 1.0),
+        smile=between(0.15, 1.0),
         lids=around(1.0, 0.14),
         # people look into the camera even when the head is turned a little
         gaze=(around(-0.5 * yaw, 0.12), around(-0.5 * pitch, 0.06)),
