@@ -47,7 +47,7 @@ def test_it_says_how_long_things_are_kept() -> None:
     assert settings.frame_record_days == 30 and says("for their 30 days") and says("30 days, the same setting")
     assert says("an hour; if a sighting came of it") and timedelta(hours=1) == frames_taken.REMEMBERED
     assert says(f"the log {training_files._LOGS_KEPT.days} days, the rest goes with the training")
-    assert says(f"for when a backup is restored | {erasure_journal.KEPT.days} days")
+    assert says(f"can tell who was erased | {erasure_journal.KEPT.days} days")
     assert says(f"{max(LASTS.values()) // timedelta(hours=1)} hours at most")
     assert says(f"{_LOG_BYTES * (_LOG_FILES + 1) // 1_000_000} MB, then the oldest goes")
     assert says("for three days after a class without reopening it") and settings.lock_after_hours == 72
