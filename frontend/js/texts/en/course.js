@@ -90,7 +90,7 @@ export default {
   "import.count_unchanged": "already so",
   "import.count_updated": "names or addresses changed",
   "import.default_start": "New enrolments begin on",
-  "import.delimiter": "Columns are separated by",
+  "import.delimiter": "Separated by",
   "import.delimiter_comma": "commas",
   "import.delimiter_pipe": "vertical bars",
   "import.delimiter_semicolon": "semicolons",
