@@ -12,6 +12,7 @@ import errno
 import sys
 from collections.abc import Sequence
 
+from demonstration.cast import INSTRUCTOR, Cast
 from demonstration.folder import DemoFolder
 from errors import ConfigurationError, SmartAttendanceError
 
@@ -27,8 +28,9 @@ or something that keeps it from being done; {INTERRUPTED} interrupted.
 """
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with ``argv`` (default: the process's) and return its exit status."""
+def main(argv: Sequence[str] | None = None, folder: DemoFolder = DemoFolder(), cast: Cast = Cast()) -> int:
+    """Run the command with ``argv`` (default: the process's) and return its exit status. folder, cast: tests have
+    their own."""
     try:
         arguments = _parser().parse_args(argv)
     except SystemExit as request:  # argparse has said why
@@ -36,14 +38,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console without a name's letters must not stop the demo
-    folder = DemoFolder()
     try:
         if arguments.command == "clean":
             print("The demo is removed." if folder.remove() else "There is no demo.")
             return FINE
         if arguments.command == "walk-in":
             return _walk_in(folder, arguments)
-        return _serve(folder)
+        return _serve(folder, cast)
     except SmartAttendanceError as error:
         print(f"error: {error}", file=sys.stderr)
         return UNUSABLE
@@ -82,16 +83,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(folder: DemoFolder) -> int:
+def _serve(folder: DemoFolder, cast: Cast) -> int:
     # not above: the processes that draw the pictures read this file too, and need none of it
-    from demonstration.cast import Cast
     from demonstration.running import run
 
-    return run(folder, Cast())
+    return run(folder, cast)
 
 
 def _walk_in(folder: DemoFolder, arguments: argparse.Namespace) -> int:
-    from demonstration.cast import INSTRUCTOR
     from demonstration.client import Client
     from demonstration.walk_in import Clip, WalkIn
 

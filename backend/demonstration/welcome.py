@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,8 +24,8 @@ OPEN_TO_OTHERS = (
 
 # What to do with it, from the first to the last.
 _TRY = (
-    """Open {address} in a browser and log in as the instructor: there is a lesson to open now, and one doubtful
-    face of the lesson before waits for a decision.""",
+    """Open {address} in a browser and log in as the instructor.
+    There is a lesson to open now, and a doubtful face of the lesson before waits for a decision.""",
     """Let the class walk in before the camera. In a second terminal, in this folder:
         {demo} walk-in
     Everybody is marked as the camera sees them, and two strangers stay unknown.""",
@@ -57,7 +58,7 @@ def _command() -> str:
     # not resolved: the Python of an environment is a link to the one it was made with
     python = Path(sys.executable)
     shown = python.relative_to(ROOT) if python.is_relative_to(ROOT) else python
-    return f"{shown} backend/demo.py"
+    return shlex.join([str(shown), "backend/demo.py"])
 
 
 def removal() -> str:
