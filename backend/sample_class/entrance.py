@@ -29,7 +29,7 @@ Group = Sequence[Member]
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One walker in one frame. x, y: pixels, of the middle of the head. scale: pixels a decimetre. aside: -1..1, turned to
+    """One walker in one frame. x, y: pixels, of the head's middle. scale: pixels a decimetre. aside: -1..1, turned to
     the viewer's left or right. in_corridor: seen through the door."""
 
     member: Member

@@ -81,8 +81,7 @@ class Head:
 
     def _face(self, side: Array, y: Array, z: Array, skull: Array) -> Array:
         p, smile = self.person, self.shot.smile
-        w, e, lift = p.width, p.eye_x, 0.03 * max(smile, 0.0)
-        depth = p.eye_depth
+        w, lift = p.width, 0.03 * max(smile, 0.0)
         bottom = self.chin_y
         d = union(skull, ellipsoid(side, y, z, (0, -0.16, 0.10), (0.665 * w, -bottom - 0.18, 0.69)), 0.15)
         jaw = ellipsoid(side, y, z, (0.34 * p.jaw_width * w, p.jaw_height + 0.04, 0.08), (0.15, 0.20, 0.34))
@@ -98,6 +97,15 @@ class Head:
         d = union(d, ellipsoid(side, y, z, (0, self.mouth_y + 0.02, 0.52), (0.34, 0.30, 0.30)), 0.18)
         ridge = 0.045 * p.ridge
         d = union(d, ellipsoid(side, y, z, (0.22, 0.20, 0.57 + ridge), (0.30, 0.10, 0.17)), 0.2)
+        # eyes, nose and mouth reach no further than this
+        inner = np.flatnonzero((side < 0.72) & (y < 0.35) & (y > -1.05) & (z > 0.3))
+        if len(inner):
+            d[inner] = self._features(side[inner], y[inner], z[inner], d[inner])
+        return d
+
+    def _features(self, side: Array, y: Array, z: Array, d: Array) -> Array:
+        p = self.person
+        e, depth = p.eye_x, p.eye_depth
         d = carve(d, ellipsoid(side, y, z, (e + 0.01, -0.02, 0.90 - depth), (0.22, 0.125, 0.20)), 0.14)
         d = union(d, self._nose(side, y, z), 0.075)
         ball = ellipsoid(side, y, z, (e, 0, EYE_DEPTH - depth), (EYEBALL * 1.28, EYEBALL * 0.98, EYEBALL))

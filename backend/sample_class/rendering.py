@@ -17,7 +17,7 @@ from sample_class.tracing import Rays, march, normals, openness, shadow, unit
 
 # How far the camera stands from the head, in decimetres: nearer makes noses grow.
 CAMERA = 13.0
-FRONT, BACK = 1.5, 1.6
+FRONT, BACK = 1.25, 1.4
 FAR = 99.0
 
 # The rows of a matrix that takes directions from the camera's frame to the head's.
@@ -82,21 +82,21 @@ def _rays(turn: Turn, view: View, u: Array, v: Array) -> Rays:
 def _beginnings(head: Head, turn: Turn, origin: tuple[float, float, float], view: View) -> Array:
     """(height, width): how far each pixel's ray runs free for sure; FAR where it meets nothing.
 
-    Found with every second ray of every second row.
+    Found with every third ray of every third row.
     """
-    rows, columns = (view.height + 1) // 2, (view.width + 1) // 2
+    rows, columns = -(-view.height // 3), -(-view.width // 3)
     v, u = (grid.ravel().astype(np.float32) for grid in np.mgrid[:rows, :columns])
-    rays = _rays(turn, view, 2 * u + 1, 2 * v + 1)
+    rays = _rays(turn, view, 3 * u + 1.5, 3 * v + 1.5)
     start = np.full(len(u), CAMERA - FRONT, np.float32)
-    hits = march(head.nearest, origin, rays, start, CAMERA + BACK, 3 / view.scale, near=0.02)
+    hits = march(head.nearest, origin, rays, start, CAMERA + BACK, 4 / view.scale, near=0.02)
     reached = np.full((rows + 2, columns + 2), FAR, np.float32)
     away = np.sqrt((hits.x - origin[0]) ** 2 + (hits.y - origin[1]) ** 2 + (hits.z - origin[2]) ** 2)
-    reached[1 + hits.rays // columns, 1 + hits.rays % columns] = away - (0.02 + 2 / view.scale)
+    reached[1 + hits.rays // columns, 1 + hits.rays % columns] = away - (0.02 + 2.5 / view.scale)
     for axis in (0, 1):
         before = np.roll(reached, 1, axis)
         np.minimum(before, np.roll(reached, -1, axis), out=before)
         reached = np.minimum(reached, before)
-    free = reached[1:-1, 1:-1].repeat(2, axis=0).repeat(2, axis=1)
+    free = reached[1:-1, 1:-1].repeat(3, axis=0).repeat(3, axis=1)
     return free[: view.height, : view.width]
 
 

@@ -12,7 +12,7 @@ from sample_class.arithmetic import Array, ramp
 Field = Callable[[Array, Array, Array], Array]
 Rays = tuple[Array, Array, Array]
 
-STEPS = 20
+STEPS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def march(
     start: Array,
     end: float,
     width: float,
-    near: float = 0.004,
+    near: float = 0.006,
 ) -> Hits:
     """Follow rays of unit length from ``start`` to ``end``. width: of a pixel, for soft outlines. near: when a ray
     has arrived; the rest of the way is taken in one step."""
@@ -51,7 +51,7 @@ def march(
         spot = index[nearer]
         closest[spot] = d[nearer]
         closest_at[spot] = at[nearer]
-        at += np.maximum(0.9 * d, 0.7 * width + 0.003 * step)  # past what it only grazes
+        at += np.maximum(0.9 * d, 0.7 * width + 0.0045 * step)  # past what it only grazes
         going = (d > near) & (at < end)
         if not going.any():
             break
