@@ -132,6 +132,10 @@ def _check(settings: Settings, *, repair: bool, erase: Sequence[str]) -> int:
         raise ConfigurationError(
             "the database cannot be read; is it damaged, or does its server not answer?"
         ) from error
+    except PermissionError as error:
+        raise ConfigurationError(
+            f"{error.filename} cannot be looked at: {error.strerror}. Run this as the user that the server runs as"
+        ) from error
     finally:
         database.close()
     for finding in findings:

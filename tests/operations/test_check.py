@@ -149,7 +149,8 @@ def command(
     def never(settings: Any) -> Any:
         raise AssertionError("a check serves nothing")
 
-    return main(never, ["check", *options]), capsys.readouterr().out
+    status = main(never, ["check", *options])
+    return status, "".join(capsys.readouterr())
 
 
 def test_the_command_says_what_it_found_and_its_status_tells(
@@ -183,3 +184,14 @@ def test_what_cannot_be_checked(
     assert command(school, monkeypatch, capsys, "--repair")[0] == FINE
     with school.db() as db:
         assert db.query(Student).count() == 0
+
+
+def test_one_who_may_not_look_is_told_so(
+    school: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def forbidden(_: Any) -> bool:
+        raise PermissionError(13, "Permission denied", "/var/lib/smartattendance/instance")
+
+    monkeypatch.setattr("attendance.database.Database.is_present", forbidden)
+    status, said = command(school, monkeypatch, capsys)
+    assert status == UNUSABLE and "as the user that the server runs as" in said
