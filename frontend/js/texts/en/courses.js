@@ -1,5 +1,6 @@
 // @ts-check
 export default {
+  "courses.archive": "Archived courses",
   "courses.code": "Code",
   "courses.code_hint": "Such as CS-101",
   "courses.late_after": "Late after, in minutes",
@@ -7,6 +8,7 @@ export default {
   "courses.minimum": "Attendance needed, in percent",
   "courses.name": "Title",
   "courses.new": "New course",
+  "courses.none_archived": "No course is archived",
   "courses.none_text": "A course has a roster and a schedule. Make the first one.",
   "courses.none_title": "No course yet",
   "courses.none_viewer": "You see the courses whose staff you are on. Ask a lead of the course to add you.",
