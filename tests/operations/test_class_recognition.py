@@ -41,7 +41,7 @@ from app import create_app
 from recognizer.weights import WeightsFile
 from support.clock import FrozenClock
 from support.databases import sqlite_database
-from support.pictures import face_picture
+from support.pictures import face_pictures
 from support.service import Client, Service, make_settings
 from training.production import TrainingJob, run_training
 from training.trainer import TrainingConfig
@@ -112,14 +112,17 @@ def real_school(photos: Path, folder: Path) -> School:
 def drawn_school(folder: Path) -> School:
     """Drawn people, for machines without photos."""
     frames = {}
+    shots_each = TRAINED + FRAMES
+    drawn = face_pictures([(person, shot) for person in range(STUDENTS) for shot in range(shots_each)], 200)
     for person in range(STUDENTS):
         student = f"student-{person:02d}"
-        shots = [encoded(face_picture(person, shot, 200)) for shot in range(TRAINED + FRAMES)]
+        shots = [encoded(image) for image in drawn[person * shots_each : (person + 1) * shots_each]]
         (folder / student).mkdir(parents=True)
         for shot, data in enumerate(shots[:TRAINED]):
             (folder / student / f"{shot}.jpg").write_bytes(data)
         frames[student] = shots[TRAINED:]
-    return School(folder, frames, [encoded(face_picture(1000 + number, 0, 200)) for number in range(STRANGERS)])
+    strangers = face_pictures([(1000 + number, 0) for number in range(STRANGERS)], 200)
+    return School(folder, frames, [encoded(image) for image in strangers])
 
 
 def encoded(image: Any) -> bytes:
