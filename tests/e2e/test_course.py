@@ -63,7 +63,6 @@ def test_a_roster_is_imported(course_page: Callable[..., tuple[Page, Course]]) -
     good = "77-1;Müller;Zoë;Botanik;zoe@example.org\n77-2;Ångström;Élodie;Botanik;\n"
     choose_file(page, "class.csv", (head + good + "77-3;;;;\n").encode("cp1252"))
     expect(page.get_by_text("Are the names right?")).to_be_visible()
-    expect(page.get_by_text("Müller, Ångström")).to_be_visible()
     expect(page.get_by_label("Nachname")).to_have_value("last_name")
     page.get_by_label("Letters are written in").select_option("macintosh")
     expect(page.get_by_text("Müller")).to_have_count(0)
@@ -88,15 +87,13 @@ def test_a_roster_is_imported(course_page: Callable[..., tuple[Page, Course]]) -
 def test_who_is_not_in_the_next_file_leaves_only_when_that_is_said(
     course_page: Callable[..., tuple[Page, Course]],
 ) -> None:
-    page, course = course_page("/import")
-    for names in (b"id,name\n78-1,Stays Here\n78-2,Goes Away\n", b"id,name\n78-1,Stays Here\n"):
-        page.goto(f"/#/courses/{course['id']}")
-        page.goto(f"/#/courses/{course['id']}/import")
-        choose_file(page, "class.csv", names)
-        button(page, "Check the rows").click()
-        if b"78-2" in names:
-            button(page, "Import").click()
-            expect(page.get_by_role("heading", name="rows are imported")).to_be_visible()
+    page, _ = course_page("/import")
+    choose_file(page, "class.csv", b"id,name\n78-1,Stays Here\n78-2,Goes Away\n")
+    button(page, "Check the rows").click()
+    button(page, "Import").click()
+    button(page, "Import another file").click()
+    choose_file(page, "class.csv", b"id,name\n78-1,Stays Here\n")
+    button(page, "Check the rows").click()
     expect(page.get_by_text("There is nothing to import")).to_be_visible()
     expect(button(page, "Import")).to_be_disabled()
     page.get_by_label("End the enrolments of those who are not in the file").check()

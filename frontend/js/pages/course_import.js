@@ -34,6 +34,7 @@ function Wizard({ course }) {
   const [file, setFile] = useState(/** @type {File | null} */ (null));
   const [preview, setPreview] = useState(/** @type {Api.RosterPreview | null} */ (null));
   const [mapping, setMapping] = useState(/** @type {Record<string, number>} */ ({}));
+  const [said, setSaid] = useState(/** @type {{name: string, encoding: string} | null} */ (null));
   const [report, setReport] = useState(/** @type {Api.RosterReport | null} */ (null));
   const place = useRef(/** @type {HTMLElement | null} */ (null));
   const isFirst = useRef(true);
@@ -43,7 +44,6 @@ function Wizard({ course }) {
     isFirst.current = false;
   }, [step]);
   const restart = () => {
-    setFile(null);
     setStep("file");
   };
   const number = STEPS.indexOf(step);
@@ -51,14 +51,16 @@ function Wizard({ course }) {
     <ol class="steps" aria-label=${t("import.steps")}>${STEPS.map((each, index) => html`<li aria-current=${each === step ? "step" : undefined} class=${index < number ? "past" : ""}>
       <span class="number" aria-hidden="true">${index < number ? "✓" : index + 1}</span>${t(`import.step_${each}`)}</li>`)}</ol>
     <div ref=${place}>
-      ${step === "file" && html`<${ImportFile} course=${course} read=${(/** @type {File} */ chosen, /** @type {Api.RosterPreview} */ found) => {
+      ${step === "file" && html`<${ImportFile} course=${course} said=${said} read=${(/** @type {File} */ chosen, /** @type {Api.RosterPreview} */ found) => {
+        // the same file, corrected: what was said of its columns stays
+        const isSame = chosen.name === file?.name && JSON.stringify(found.header) === JSON.stringify(preview?.header) && found.columns === preview?.columns;
         setFile(chosen);
         setPreview(found);
-        setMapping(sensible(found.mapping));
+        if (!isSame) setMapping(sensible(found.mapping));
         setStep("columns");
       }} />`}
       ${step === "columns" && file && preview && html`<${ImportColumns} course=${course} file=${file} preview=${preview} mapping=${mapping} setMapping=${setMapping}
-        reread=${(/** @type {Api.RosterPreview} */ found) => { setPreview(found); setMapping(sensible(found.mapping)); }} back=${restart} next=${() => setStep("check")} />`}
+        reread=${(/** @type {Api.RosterPreview} */ found) => { setSaid({ name: file.name, encoding: found.encoding }); setPreview(found); setMapping(sensible(found.mapping)); }} back=${restart} next=${() => setStep("check")} />`}
       ${step === "check" && file && preview && html`<${ImportCheck} course=${course} file=${file} preview=${preview} mapping=${mapping} restart=${restart} back=${() => setStep("columns")}
         done=${(/** @type {Api.RosterReport} */ made) => { setReport(made); setStep("done"); }} />`}
       ${step === "done" && report && html`<${ImportDone} course=${course} report=${report} restart=${restart} />`}

@@ -7,8 +7,9 @@ import { Icon } from "../icon.js";
 import { ProblemNote } from "../page.js";
 import { check, preview } from "./roster_file.js";
 
-/** @param {{course: Api.Course, read: (file: File, preview: Api.RosterPreview) => void}} props */
-export function ImportFile({ course, read }) {
+/** @param {{course: Api.Course, said: {name: string, encoding: string} | null, read: (file: File, preview: Api.RosterPreview) => void}} props
+ *   said: how somebody said that the letters of a file are written, which holds for the corrected one too */
+export function ImportFile({ course, said, read }) {
   const [problem, setProblem] = useState(/** @type {api.Problem | null} */ (null));
   const [busy, setBusy] = useState(false);
   const [isOver, setIsOver] = useState(false);
@@ -22,7 +23,7 @@ export function ImportFile({ course, read }) {
     setBusy(true);
     try {
       await check(file);
-      read(file, await preview(course, file));
+      read(file, await readAs(course, file, said?.name === file.name ? said.encoding : ""));
     } catch (error) {
       if (!(error instanceof api.Problem)) throw error;
       setProblem(error);
@@ -53,4 +54,16 @@ export function ImportFile({ course, read }) {
       <p class="quiet">${t("import.excel")}</p>
       <p><a href=${api.addressOf(`/courses/${course.id}/roster.csv`)} download>${t("import.present")}</a></p>
     </section>`;
+}
+
+/** @param {Api.Course} course @param {File} file @param {string} encoding "" : to be found out */
+async function readAs(course, file, encoding) {
+  if (!encoding) return preview(course, file);
+  try {
+    return await preview(course, file, { encoding });
+  } catch (problem) {
+    // saved in another encoding this time
+    if (problem instanceof api.Problem && problem.code === "encoding") return preview(course, file);
+    throw problem;
+  }
 }
