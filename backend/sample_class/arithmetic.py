@@ -52,17 +52,35 @@ def wave(t: Array) -> Array:
     return arcs
 
 
+def _mixed_up(column: Array, row: Array) -> Array:
+    """A whole number of 16 bits for each cell of a grid, with no order in it."""
+    cell = column.astype(np.int64) * 73856093 ^ row.astype(np.int64) * 19349663
+    return (cell * 2654435761 >> 7) & 0xFFFF
+
+
 def spots(u: Array, v: Array, size: float) -> Array:
     """Dots of about half this ``size``, one here and there, 0..1."""
     i, j = u * (1 / size), v * (1 / size)
     column, row = np.floor(i), np.floor(j)
-    # whole numbers well mixed, one for each cell of a grid
-    cell = column.astype(np.int64) * 73856093 ^ row.astype(np.int64) * 19349663
-    cell = (cell * 2654435761 >> 7) & 0xFFFF
+    cell = _mixed_up(column, row)
     i -= column + 0.3 + (cell & 15) * (0.4 / 15)
     j -= row + 0.3 + (cell >> 4 & 15) * (0.4 / 15)
     away = np.sqrt(i * i + j * j)
     return ramp(1 - away * 3.2) * ((cell >> 8) % 5 < 3)
+
+
+def grain(u: Array, v: Array, size: float) -> Array:
+    """Without any order, 0..1; smooth over ``size``."""
+    i, j = u * (1 / size), v * (1 / size)
+    column, row = np.floor(i), np.floor(j)
+    right, down = ramp(i - column), ramp(j - row)
+    corners = [
+        _mixed_up(column + a, row + b).astype(np.float32) * np.float32(1 / 65535) for b in (0, 1) for a in (0, 1)
+    ]
+    above = corners[0] + right * (corners[1] - corners[0])
+    below = corners[2] + right * (corners[3] - corners[2])
+    between: Array = above + down * (below - above)
+    return between
 
 
 def union(a: Array, b: Array, width: float) -> Array:

@@ -181,9 +181,10 @@ class Head:
         within = self.grown(x, side, y, z)
         share = edge(y - 0.45, 0.35)
         thick = (sides + (top - sides) * share) * p.volume
+        thick_at_most = max(top, sides) * p.volume + 0.035
         thick *= self._tufts(x, y, z, uneven)
         # combed forward it ends at once; combed back it begins thin
-        rise = 0.12 if p.style in ("fringe", "mop", "curls") else 0.30
+        rise = 0.19 if p.style in ("fringe", "mop", "curls") else 0.30
         cover = ramp(within * (1 / rise) + 0.2) * (thick + 0.035)
         if p.style in PARTED:
             cover -= (
@@ -193,7 +194,8 @@ class Head:
                 * ramp(within * 9)
             )
         cover -= 0.035
-        d = skull - cover
+        # as steep as the hair rises, as much farther its surface seems than it is
+        d = (skull - cover) * (1 / (1 + (1.2 * thick_at_most / rise) ** 2) ** 0.5)
         if p.style in HANGING:
             low = HANGING[p.style] - 0.25 * (p.volume - 1)
             middle, tall = (low - 0.1) / 2, (1.5 - low) / 2

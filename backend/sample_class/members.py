@@ -14,25 +14,26 @@ class Member:
     person: int
 
 
+# The numbers were chosen so that people fit their names and the networks see them well apart.
 STUDENTS: tuple[Member, ...] = (
-    Member("s01", "Amina Yusuf", 1),
-    Member("s02", "Ben Hartmann", 2),
+    Member("s01", "Amina Yusuf", 185),
+    Member("s02", "Ben Hartmann", 527),
     Member("s03", "Chiara Rossi", 3),
-    Member("s04", "Daniel Okafor", 4),
-    Member("s05", "Elif Demir", 5),
-    Member("s06", "Felix Lindqvist", 6),
-    Member("s07", "Grace Mensah", 7),
-    Member("s08", "Hiro Tanaka", 8),
-    Member("s09", "Isabel Moreno", 9),
-    Member("s10", "Jonas Weber", 10),
-    Member("s11", "Kavya Nair", 11),
-    Member("s12", "Liam O'Brien", 12),
+    Member("s04", "Daniel Okafor", 218),
+    Member("s05", "Elif Demir", 140),
+    Member("s06", "Felix Lindqvist", 160),
+    Member("s07", "Grace Mensah", 20),
+    Member("s08", "Hiro Tanaka", 237),
+    Member("s09", "Isabel Moreno", 116),
+    Member("s10", "Jonas Weber", 217),
+    Member("s11", "Kavya Nair", 112),
+    Member("s12", "Liam O'Brien", 146),
 )
 
 # People who come into the room and are enrolled nowhere.
 STRANGERS: tuple[Member, ...] = (
-    Member("x1", "Marta Kowalska", 13),
-    Member("x2", "Noah Clarke", 14),
-    Member("x3", "Olga Petrova", 15),
-    Member("x4", "Paul Dupont", 16),
+    Member("x1", "Marta Kowalska", 73),
+    Member("x2", "Noah Clarke", 48),
+    Member("x3", "Olga Petrova", 2),
+    Member("x4", "Paul Dupont", 8),
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sample_class.arithmetic import Array, bell, edge, ramp, spots, wave
+from sample_class.arithmetic import Array, bell, edge, grain, ramp, spots, wave
 from sample_class.head import Head
 from sample_class.person import Colour, mixed
 
@@ -65,12 +65,12 @@ class Paint:
         mouth = self.head.mouth_y
         # the edge of the beard runs from the ears to the moustache
         top = mouth + 0.14 + 0.50 * np.maximum(side - 0.26, 0) * 1.4
-        area = edge(top - y, 0.06) * edge(y + 1.32, 0.10) * edge(self.z + 0.15, 0.1)
+        area = edge(top - y, 0.06) * edge(y - self.head.chin_y + 0.08, 0.10) * edge(self.z + 0.15, 0.1)
         area *= 1 - bell(side, y, 0, mouth - 0.155, 0.07, 0.045) * 0.5
         lip = bell(side, y, 0.07, 0.52 * mouth + 0.48 * self.head.nose_y - 0.035, 0.20, 0.075)
         lip = ramp(lip * 1.9 - 0.25) * edge(self.z - 0.5, 0.1)
         bare = self._lip_area(0.03)
-        hairs = 0.78 + 0.22 * wave(side * 14 + 1.4 * y + 0.5 * wave(y * 3.1)) * wave(y * 5 + 1.5 * wave(side * 3))
+        hairs = 0.62 + 0.5 * grain(self.x * 2.2 + 0.3 * y * np.sign(self.x), y, 0.035)
         shadow = np.maximum(area, lip) * (1 - bare)
         self.lay(shadow * (0.30 * p.stubble), mixed(p.hair, (0.05, 0.05, 0.055), 0.5))
         dark = mixed(p.hair, p.skin, 0.06)
@@ -78,7 +78,7 @@ class Paint:
         grown = np.maximum(grown, lip * p.moustache) * (1 - bare)
         grown *= hairs
         self.lay(np.minimum(grown * 1.1, 0.96), dark)
-        self.shine *= 1 - 0.7 * grown
+        self.shine *= 1 - 0.7 * np.minimum(grown, 1)
 
     def _lip_area(self, wider: float = 0.0) -> Array:
         """1 on the lips."""
