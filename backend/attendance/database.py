@@ -82,7 +82,7 @@ class Database:
             ) from error
         except SQLAlchemyError as error:
             raise ConfigurationError(
-                f"the database cannot be used: {_reason(error)}. Correct that, or name another one by DATABASE_URL"
+                f"the database cannot be used: {reason_of(error)}. Correct that, or name another one by DATABASE_URL"
             ) from error
 
     def upgrade(self, revision: str = "head") -> None:
@@ -259,7 +259,7 @@ def _alembic_config() -> Config:
     return config
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def reason_of(error: SQLAlchemyError) -> str:
     """What the driver said, on one line. It names the server and the account, never the password."""
     said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
     return " ".join(said.split()).rstrip(".?!") or type(error).__name__

@@ -14,6 +14,7 @@ from alembic.util import CommandError
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
+from attendance import accounts
 from attendance.database import Database, revisions
 from attendance.models import AuditEvent, Consent, Course, Student, StudentStatus
 
@@ -43,14 +44,14 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """How much there is. consented: students with an active consent. newest_consent: when the last one was given, and
-    newest_event: when the last event of the audit trail was; None where there is none. Aware, UTC."""
+    """How much there is. consented: the external ids of the students with an active consent. newest_event: when the
+    last event of the audit trail was, aware UTC; None where there is none. has_admin: whether the server has one."""
 
     students: int
-    consented: int
+    consented: frozenset[str]
     courses: int
-    newest_consent: datetime | None
     newest_event: datetime | None
+    has_admin: bool
 
 
 def file_of(database: Database) -> Path | None:
@@ -159,14 +160,24 @@ def clock_ahead(database: Database) -> timedelta:
 
 def contents_of(database: Database) -> Contents:
     with database.reading() as db:
-        active = select(func.count(Consent.student_id.distinct())).where(Consent.withdrawn_at.is_(None))
+        active = select(Student.external_id).join(Consent, Consent.student_id == Student.id)
         return Contents(
             students=db.scalar(select(func.count(Student.id)).where(Student.status != StudentStatus.ERASED)) or 0,
-            consented=db.scalar(active) or 0,
+            consented=frozenset(db.scalars(active.where(Consent.withdrawn_at.is_(None)))),
             courses=db.scalar(select(func.count(Course.id))) or 0,
-            newest_consent=db.scalar(select(func.max(Consent.given_at))),
             newest_event=db.scalar(select(func.max(AuditEvent.at))),
+            has_admin=accounts.has_admin(db),
         )
+
+
+def size_of(database: Database) -> int:
+    """Bytes on the disk, the log beside an SQLite file included. Raises OSError."""
+    path = file_of(database)
+    if path is not None:
+        log = path.with_name(path.name + "-wal")
+        return path.stat().st_size + (log.stat().st_size if log.exists() else 0)
+    with database.engine.connect() as connection:
+        return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
 
 
 def zones_of_courses(database: Database) -> dict[str, int]:

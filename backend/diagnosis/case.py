@@ -31,7 +31,7 @@ class Case:
     _endings: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
     @classmethod
-    def of_environment(cls, environ: Mapping[str, str]) -> Case:
+    def of_environment(cls, environ: Mapping[str, str], now: datetime | None = None) -> Case:
         """The case that ``environ`` describes. A variable that cannot be used counts as not set: the others are looked
         at all the same."""
         unusable: dict[str, str] = {}
@@ -44,7 +44,7 @@ class Case:
                     unusable[name] = str(error)
         kept = {name: value for name, value in environ.items() if name not in unusable}
         settings = Settings.from_env({name: value for name, value in kept.items() if name in known})
-        return cls(settings, kept, unusable)
+        return cls(settings, kept, unusable, **({} if now is None else {"now": now}))
 
     def once(self, name: str, find_out: Callable[[], T]) -> T:
         """What ``find_out`` gave the first time it was asked for by this name."""

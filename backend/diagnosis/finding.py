@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import Enum
 
 
@@ -30,6 +31,15 @@ class Finding:
     def __post_init__(self) -> None:
         if (self.status is Status.OK) != (self.remedy is None):
             raise ValueError(f"a finding has a remedy exactly when it is not ok: {self}")
+
+    def without(self, secrets: Iterable[str]) -> Finding:
+        """The same, with stars wherever it holds one of ``secrets``."""
+        found, remedy, command = self.found, self.remedy, self.command
+        for secret in secrets:
+            found = found.replace(secret, "***")
+            remedy = remedy and remedy.replace(secret, "***")
+            command = command and command.replace(secret, "***")
+        return replace(self, found=found, remedy=remedy, command=command)
 
 
 def ok(code: str, label: str, found: str) -> Finding:

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator
 
 from diagnosis import remedies
-from diagnosis.case import Case
 from diagnosis.finding import Finding, note, ok, problem
 from diagnosis.wording import count, shown, some
 
@@ -20,10 +19,12 @@ OLDEST, NEWEST = (3, 11), (3, 13)
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(?P<version>[^;\s]+)\s*(?:;(?P<marker>.+))?$")
 _MARKER = re.compile(r'^\s*sys_platform\s*(?P<sign>==|!=)\s*"(?P<value>[^"]+)"\s*$')
 
+_NEEDS_TORCH = re.compile(r"^torch\s*\(?==(?P<version>[^;,)\s]+)\)?\s*$")
+
 VersionOf = Callable[[str], "str | None"]
 
 
-def version(case: Case) -> Iterator[Finding]:
+def version(_: object) -> Iterator[Finding]:
     """Which version of SmartAttendance this is."""
     try:
         text = (remedies.ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -33,11 +34,11 @@ def version(case: Case) -> Iterator[Finding]:
     yield ok("version", "SmartAttendance", f"{number}{_commit()}, in {shown(remedies.ROOT)}")
 
 
-def python(case: Case) -> Iterator[Finding]:
+def python(_: object) -> Iterator[Finding]:
     yield from _python(tuple(sys.version_info[:3]), bits=64 if sys.maxsize > 2**32 else 32)
 
 
-def packages(case: Case) -> Iterator[Finding]:
+def packages(_: object) -> Iterator[Finding]:
     if not remedies.REQUIREMENTS.is_file():
         yield note(
             "packages",
@@ -125,6 +126,7 @@ def _packages(pinned: dict[str, str], version_of: VersionOf) -> Iterator[Finding
         )
     if not missing and not other:
         yield ok("packages", "Packages", f"all {len(pinned)} are there, in the versions that were tested")
+    yield from _pair(version_of, importlib.metadata.requires)
     twins = [name for name in ("opencv-python-headless", "opencv-contrib-python") if version_of(name) is not None]
     if twins and version_of("opencv-python") is not None:
         yield problem(
@@ -133,6 +135,23 @@ def _packages(pinned: dict[str, str], version_of: VersionOf) -> Iterator[Finding
             f"{' and '.join(twins)} and opencv-python are installed, and have overwritten each other's files",
             "Remove them all, then install the right one again.",
             f"{remedies.python('-m', 'pip', 'uninstall', '-y', 'opencv-python', *twins)} && {remedies.install()}",
+        )
+
+
+def _pair(version_of: VersionOf, needs_of: Callable[[str], list[str] | None]) -> Iterator[Finding]:
+    """torchvision is built for one version of torch, which it names, and does not load beside another."""
+    torch, torchvision = version_of("torch"), version_of("torchvision")
+    if torch is None or torchvision is None:
+        return
+    needs = [match["version"] for each in needs_of("torchvision") or [] if (match := _NEEDS_TORCH.match(each))]
+    if needs and torch.split("+")[0] != needs[0].split("+")[0]:
+        yield problem(
+            "torch_pair",
+            "PyTorch",
+            f"torchvision {torchvision} belongs to torch {needs[0]}, and torch {torch} is installed: the networks "
+            "cannot be loaded",
+            "Install the two together.",
+            remedies.install(),
         )
 
 

@@ -54,7 +54,11 @@ def install() -> str:
     if os.name != "nt" and shutil.which("make") and (ROOT / "Makefile").is_file():
         return line("make", "setup") if Path.cwd() == ROOT else line("make", "-C", shown(ROOT), "setup")
     venv = shown(venv_python())
-    return f"{python('-m', 'venv', shown(ROOT / '.venv'))} && {line(venv, '-m', 'pip', 'install', '-r', shown(REQUIREMENTS))}"
+    make, fill = (
+        python("-m", "venv", shown(ROOT / ".venv")),
+        line(venv, "-m", "pip", "install", "-r", shown(REQUIREMENTS)),
+    )
+    return f"{make} && {fill}"
 
 
 def set_variable(name: str, value: str) -> str:
