@@ -27,8 +27,8 @@ export function Arrivals({ records, zone, onUndo, onNotMe }) {
           <strong class="who">${record.student.name}</strong> ${record.status === "late" && html`<${Status} status="late" />`}
           <span class="acts"><span class="quiet small"><time datetime=${cameAt(record)}>${clock(cameAt(record), zone)}</time>
             ${record.source === "manual" ? ` · ${t("live.by_hand")}` : ""}</span>
-            ${record.source === "face" && html`<button type="button" class="link small" onClick=${() => onNotMe(record)}>${t("live.not_me")}<span class="visually-hidden">, ${record.student.name}</span></button>`}
-            <button type="button" class="link small" onClick=${() => onUndo(record)}>${t("toast.undo")}<span class="visually-hidden">, ${record.student.name}</span></button>
+            ${record.source === "face" && html`<button type="button" class="link small" onClick=${() => onNotMe(record)}>${t("live.not_me")}<span class="visually-hidden">${`: ${record.student.name}`}</span></button>`}
+            <button type="button" class="link small" onClick=${() => onUndo(record)}>${t("toast.undo")}<span class="visually-hidden">${`: ${record.student.name}`}</span></button>
           </span></li>`)}</ul>`}
   </section>`;
 }

@@ -1,0 +1,194 @@
+"""The live room: the class walks in before the camera, and everything that can go wrong with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, expect
+
+from e2e.conftest import School
+from support.browser import launch, scrolls_sideways, violations
+
+# The five students of the small class; four of them walk in.
+WALK_IN = ("Amina Yusuf", "Ben Hartmann", "Chiara Rossi", "Daniel Okafor")
+STAYS_AWAY = "Elif Demir"
+# The clip runs for 12 s, and a slow machine may need it twice.
+SEEN_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def camera_browser(playwright: Playwright, school: School) -> Iterator[Browser]:
+    """Chromium whose camera shows the class walking in."""
+    clip = school.folder / "clip" / "clip.mjpeg"
+    made = launch(
+        playwright,
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-video-capture={clip}",
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def session_of(school: School) -> Callable[[Page], int]:
+    """Opens another session of the course and gives its id; whichever was open is closed."""
+
+    def make(page: Page) -> int:
+        for due in school.call(page.context, "GET", "/sessions/today")["open"]:
+            school.call(page.context, "POST", f"/sessions/{due['session']['id']}/close")
+        course = next(
+            each for each in school.call(page.context, "GET", "/courses")["items"] if each["code"] == "PROG-1"
+        )
+        now = page.evaluate("new Date(Date.now() - 60000).toISOString()")
+        end = page.evaluate("new Date(Date.now() + 3600000).toISOString()")
+        made = school.call(
+            page.context,
+            "POST",
+            f"/courses/{course['id']}/sessions",
+            {"title": "Live", "starts_at": now, "ends_at": end, "late_after": end},
+        )
+        school.call(page.context, "POST", f"/sessions/{made['id']}/open")
+        return int(made["id"])
+
+    return make
+
+
+def choose_camera(page: Page) -> None:
+    """The real camera, in a school whose clip is offered as well."""
+    page.evaluate("localStorage.setItem('smartattendance.camera', 'default')")
+
+
+def arrivals(page: Page) -> Any:
+    return page.get_by_role("region", name="Just arrived")
+
+
+def test_the_class_walks_in_and_one_mark_is_taken_back(
+    page_of: Callable[..., Page], session_of: Callable[[Page], int], camera_browser: Browser
+) -> None:
+    page = page_of("/", browser=camera_browser, permissions=["camera"])
+    choose_camera(page)
+    session = session_of(page)
+    page.goto(f"/#/sessions/{session}/live")
+    expect(page.locator(".tally")).to_have_text("4 / 5", timeout=SEEN_MS)
+    expect(page.locator(".face.unknown .label", has_text="unknown").first).to_be_visible(timeout=SEEN_MS)
+    for name in WALK_IN:
+        expect(arrivals(page)).to_contain_text(name)
+    expect(page.get_by_role("region", name="Not seen yet")).to_contain_text(STAYS_AWAY)
+    assert violations(page) == []
+
+    page.get_by_role("button", name=f"Mark present: {STAYS_AWAY}").click()
+    expect(page.locator(".tally")).to_have_text("5 / 5")
+    page.get_by_role("status").get_by_role("button", name="Undo").click()
+    expect(page.locator(".tally")).to_have_text("4 / 5")
+
+    arrivals(page).get_by_role("button", name=re.compile("Not them.*Amina Yusuf")).click()
+    expect(page.locator(".tally")).to_have_text("3 / 5")
+    page.get_by_role("button", name="Close the session").click()
+    page.get_by_role("dialog").get_by_role("button", name="Close the session").click()
+    expect(page.get_by_role("row", name=re.compile("Amina Yusuf"))).to_contain_text("not seen yet")
+    expect(page.get_by_role("row", name=re.compile("Ben Hartmann"))).to_contain_text("present")
+
+
+def test_start_from_today_shows_the_demos_class_without_a_camera(page_of: Callable[..., Page]) -> None:
+    page = page_of("/", viewport={"width": 390, "height": 844})
+    page.get_by_role("button", name="Start").or_(page.get_by_role("button", name="Go on")).first.click()
+    expect(page.get_by_role("combobox", name="Camera")).to_have_value("demo")
+    expect(page.locator(".face .label").first).to_be_visible(timeout=SEEN_MS)
+    assert scrolls_sideways(page) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        ("NotAllowedError", "The browser refuses the camera"),
+        ("NotFoundError", "No camera was found"),
+        ("NotReadableError", "The camera is used by another program"),
+    ],
+)
+def test_a_camera_that_cannot_be_had_says_why_and_leads_on(
+    page_of: Callable[..., Page], session_of: Callable[[Page], int], error: str, says: str
+) -> None:
+    page = page_of()
+    choose_camera(page)
+    session = session_of(page)
+    page.add_init_script(
+        f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', '{error}'));"
+    )
+    page.goto("about:blank")
+    page.goto(f"/#/sessions/{session}/live")
+    expect(page.get_by_role("alert")).to_contain_text(says)
+    assert violations(page) == []
+    page.get_by_role("link", name="Mark by hand").click()
+    expect(page.get_by_role("row", name=re.compile(STAYS_AWAY))).to_be_visible()
+
+
+def test_a_camera_that_is_unplugged_can_be_started_again(
+    page_of: Callable[..., Page], session_of: Callable[[Page], int], camera_browser: Browser
+) -> None:
+    page = page_of("/", browser=camera_browser, permissions=["camera"])
+    choose_camera(page)
+    page.goto(f"/#/sessions/{session_of(page)}/live")
+    expect(page.get_by_role("combobox", name="Camera")).not_to_have_value("demo")
+    page.evaluate("document.querySelector('video').srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
+    expect(page.get_by_role("alert")).to_contain_text("The camera is gone")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".face .label").first).to_be_visible(timeout=SEEN_MS)
+
+
+def test_frames_wait_for_the_network_and_are_sent_once_with_their_times(
+    page_of: Callable[..., Page], session_of: Callable[[Page], int], school: School
+) -> None:
+    page = page_of()
+    session = session_of(page)
+    keys: list[tuple[str, str]] = []
+    page.on(
+        "requestfinished",
+        lambda request: (
+            keys.append((request.headers["idempotency-key"], request.headers["x-captured-at"]))
+            if request.url.endswith("/frames")
+            else None
+        ),
+    )
+    page.goto(f"/#/sessions/{session}/live")
+    expect(page.locator(".face .label").first).to_be_visible(timeout=SEEN_MS)
+    page.route("**/frames", lambda route: route.abort("internetdisconnected"))
+    note = page.locator(".frame-note")
+    expect(note).to_contain_text(re.compile(r"cannot be reached.*[2-9] pictures are kept"), timeout=30_000)
+    away = page.evaluate("new Date().toISOString()")
+    page.reload()  # what waits is kept
+    expect(note).to_contain_text(re.compile(r"[3-9] pictures are kept"), timeout=30_000)
+    page.unroute("**/frames")
+    expect(note).to_have_count(0, timeout=SEEN_MS)
+    assert len({key for key, _ in keys}) == len(keys), "a frame was taken twice"
+    late = [at for _, at in keys if at < away]
+    assert len(late) >= 2, "frames of before were sent with the time they were captured"
+
+
+def test_a_busy_server_a_login_that_ends_and_a_session_closed_elsewhere(
+    page_of: Callable[..., Page], context_of: Callable[..., Any], session_of: Callable[[Page], int], school: School
+) -> None:
+    page = page_of()
+    session = session_of(page)
+    busy = {"status": 503, "headers": {"Retry-After": "1", "Content-Type": "application/problem+json"}}
+    page.route("**/frames", lambda route: route.fulfill(**busy, body='{"code": "busy", "detail": "too much to do"}'))
+    page.goto(f"/#/sessions/{session}/live")
+    note = page.locator(".frame-note")
+    expect(note).to_contain_text("The server is busy")
+    page.unroute("**/frames")
+    expect(note).to_have_count(0)
+
+    token = page.context.request.get("/api/v1/auth/me").json()["csrf_token"]
+    page.context.request.post("/api/v1/auth/logout", headers={"X-CSRF-Token": token})
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("logged out")
+    dialog.get_by_label("Password").fill(school.passwords["nora@demo.example"])
+    dialog.get_by_role("button", name="Log in").click()
+    expect(dialog).to_have_count(0)
+    expect(page.locator(".face .label").first).to_be_visible(timeout=SEEN_MS)
+
+    school.call(context_of("admin@demo.example"), "POST", f"/sessions/{session}/close")
+    expect(page.get_by_text("This session is closed").or_(page.get_by_role("button", name="Export"))).to_be_visible()

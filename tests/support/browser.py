@@ -1,0 +1,89 @@
+"""Chromium for tests, and what a page in it did that no page may do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
+
+CHROMIUM_VARIABLE = "SMARTATTENDANCE_TEST_CHROMIUM"
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+# Tests run as root in containers, where Chromium's own sandbox cannot.
+_ALWAYS = ("--no-sandbox", "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required")
+# What the browser itself reports of an answer that the page deals with.
+_EXPECTED = ("Failed to load resource",)
+
+
+def find_chromium() -> str:
+    """The path of Chromium; the test is skipped where there is none."""
+    found = os.environ.get(CHROMIUM_VARIABLE) or next(filter(None, map(shutil.which, _NAMES)), None)
+    if not found:
+        pytest.skip(f"Chromium is not installed (apt-get install chromium, or name it by {CHROMIUM_VARIABLE})")
+    return found
+
+
+def launch(playwright: Playwright, *arguments: str) -> Browser:
+    return playwright.chromium.launch(executable_path=find_chromium(), args=[*_ALWAYS, *arguments])
+
+
+@dataclass
+class Watch:
+    """What a context's pages said and asked for. origin: the server's."""
+
+    origin: str
+    errors: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+    def attach(self, context: BrowserContext) -> None:
+        context.on("console", self._said)
+        context.on("weberror", lambda error: self.errors.append(str(error.error)))
+        context.on("request", self._asked)
+
+    def check(self) -> None:
+        """Fail when there was an error, or a request to anybody else."""
+        assert not self.errors, self.errors
+        assert not self.foreign, f"requests that leave the server: {self.foreign}"
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not message.text.startswith(_EXPECTED):
+            self.errors.append(message.text)
+
+    def _asked(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme in ("http", "https", "ws", "wss") and f"{address.scheme}://{address.netloc}" != self.origin:
+            self.foreign.append(request.url)
+
+
+@contextmanager
+def watched(browser: Browser, origin: str, **options: Any) -> Iterator[BrowserContext]:
+    """A context of its own, whose pages must show no error of a script or of the Content-Security-Policy, and ask nobody
+    but the server."""
+    context = browser.new_context(base_url=origin, locale="en-GB", reduced_motion="reduce", **options)
+    context.set_default_timeout(15_000)
+    watch = Watch(origin)
+    watch.attach(context)
+    try:
+        yield context
+        watch.check()
+    finally:
+        context.close()
+
+
+def violations(page: Page, ignored: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """What axe finds wrong with the page: (rule, the first element it is about)."""
+    found = Axe().run(page).response["violations"]
+    return [(each["id"], each["nodes"][0]["html"][:200]) for each in found if each["id"] not in ignored]
+
+
+def scrolls_sideways(page: Page) -> int:
+    """By how many pixels the page is wider than its window."""
+    wider: int = page.evaluate("Math.max(0, document.documentElement.scrollWidth - window.innerWidth)")
+    return wider
