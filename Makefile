@@ -9,6 +9,9 @@ ARGS ?=
 # make setup INSTALL_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 INSTALL_ARGS ?=
 
+# Names of programs in which the page can be tested.
+BROWSERS ?= chromium chromium-browser google-chrome
+
 ifeq ($(OS),Windows_NT)
 VENV_PYTHON := .venv/Scripts/python.exe
 else
@@ -21,7 +24,7 @@ TYPED := backend/recognizer backend/training backend/attendance backend/operatio
 # Paths below are relative to this folder, so that spaces in its own path do no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean train serve check test lint bench soak clean environment
+.PHONY: help setup demo demo-clean train serve check test lint bench soak clean environment browser
 
 help:
 	@echo 'make setup   create .venv and install the pinned packages'
@@ -55,7 +58,7 @@ serve: environment
 check: environment
 	cd backend && "../$(VENV_PYTHON)" app.py check $(ARGS)
 
-test: lint
+test: lint browser
 	"$(VENV_PYTHON)" -m pytest -q --durations=10 $(ARGS)
 
 lint: environment
@@ -78,6 +81,9 @@ clean:
 
 environment:
 	@sh -c "$$PREPARE"
+
+browser:
+	@sh -c "$$BROWSER"
 
 # A shell script; in a makefile each of its dollar signs is written twice.
 define PREPARE
@@ -160,4 +166,19 @@ if [ "$$installed" != "$$wanted" ]; then
     echo "$$wanted" > "$$stamp"
 fi
 endef
-export PREPARE PYTHON VENV_PYTHON INSTALL_ARGS
+
+# Without a browser the other tests are run all the same, and those of the page say why they are not.
+define BROWSER
+set -eu
+if [ -n "$${SMARTATTENDANCE_TEST_CHROMIUM:-}" ]; then exit 0; fi
+for name in $$BROWSERS; do
+    if command -v "$$name" >/dev/null 2>&1; then exit 0; fi
+done
+if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "The tests of the page need Chromium: installing it"
+    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium && exit 0
+fi
+printf '%s\n' "Chromium is missing, so the tests of the page are skipped. On Debian: sudo apt-get install chromium" \
+    "Elsewhere install Chromium or Chrome, or name one: SMARTATTENDANCE_TEST_CHROMIUM=/path/to/chrome make test"
+endef
+export PREPARE BROWSER BROWSERS PYTHON VENV_PYTHON INSTALL_ARGS

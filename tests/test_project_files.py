@@ -205,6 +205,7 @@ class Workshop:
         for name in ("python3.13", "python3.12", "python3.11", "python3", "python"):
             self.program(name, "echo 'command not found' >&2; exit 127")
         self.user(1000)
+        self.program("chromium", "exit 0")
         self.program("apt-get", f'echo "apt-get $*" >> "{self.log}"; touch "{self.library}" "{folder}/venv module"')
 
     def program(self, name: str, script: str) -> Path:
@@ -419,6 +420,18 @@ def test_missing_library_of_opencv_is_installed_by_root(workshop: Workshop) -> N
     assert done.returncode == 0, done.stderr
     installs = [call for call in workshop.calls() if call.startswith("apt-get install ")]
     assert len(installs) == 1 and installs[0].endswith(" libgl1 libglib2.0-0")
+
+
+def test_the_browser_is_installed_if_it_may_be_and_missed_aloud_if_not(workshop: Workshop) -> None:
+    workshop.python("python3.12")
+    done = workshop.make("test", "BROWSERS=nothing-of-that-name")
+    assert done.returncode == 0, done.stderr
+    assert "Chromium is missing" in done.stdout and "sudo apt-get install chromium" in done.stdout
+    assert any("-m pytest" in call for call in workshop.calls())
+    workshop.user(0)
+    done = workshop.make("test", "BROWSERS=nothing-of-that-name")
+    assert done.returncode == 0, done.stderr
+    assert [call for call in workshop.calls() if call.startswith("apt-get install") and call.endswith(" chromium")]
 
 
 @needs_make

@@ -39,9 +39,7 @@ class School:
     process: subprocess.Popen[str]
 
     def log_in(self, context: BrowserContext, email: str = NORA) -> None:
-        answer = context.request.post(
-            "/api/v1/auth/login", data={"email": email, "password": self.passwords[email]}
-        )
+        answer = context.request.post("/api/v1/auth/login", data={"email": email, "password": self.passwords[email]})
         assert answer.ok, answer.text()
 
     def call(self, context: BrowserContext, method: str, path: str, json_body: Any = None) -> Any:
