@@ -64,8 +64,8 @@ class Watch:
 
 @contextmanager
 def watched(browser: Browser, origin: str, **options: Any) -> Iterator[BrowserContext]:
-    """A context of its own, whose pages must show no error of a script or of the Content-Security-Policy, and ask nobody
-    but the server."""
+    """A context of its own, whose pages must show no error of a script or of the Content-Security-Policy, and must ask
+    nobody but the server."""
     context = browser.new_context(base_url=origin, locale="en-GB", reduced_motion="reduce", **options)
     context.set_default_timeout(15_000)
     watch = Watch(origin)

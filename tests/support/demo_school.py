@@ -7,10 +7,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "backend"))
 
-from demonstration.cast import Cast  # noqa: E402
-from demonstration.folder import DemoFolder  # noqa: E402
-from demonstration.running import run  # noqa: E402
-from sample_class.members import STRANGERS, STUDENTS  # noqa: E402
+from demonstration.cast import Cast
+from demonstration.folder import DemoFolder
+from demonstration.running import run
+from sample_class.members import STRANGERS, STUDENTS
 
 # Enough photos that nobody is doubtful, so few people and seconds that it is drawn while one waits.
 SMALL = Cast(
