@@ -195,7 +195,7 @@ class Head:
             )
         cover -= 0.035
         # as steep as the hair rises, as much farther its surface seems than it is
-        d = (skull - cover) * (1 / (1 + (1.2 * thick_at_most / rise) ** 2) ** 0.5)
+        d: Array = (skull - cover) * (1 / (1 + (1.2 * thick_at_most / rise) ** 2) ** 0.5)
         if p.style in HANGING:
             low = HANGING[p.style] - 0.25 * (p.volume - 1)
             middle, tall = (low - 0.1) / 2, (1.5 - low) / 2

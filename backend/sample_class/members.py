@@ -27,13 +27,13 @@ STUDENTS: tuple[Member, ...] = (
     Member("s09", "Isabel Moreno", 116),
     Member("s10", "Jonas Weber", 217),
     Member("s11", "Kavya Nair", 112),
-    Member("s12", "Liam O'Brien", 146),
+    Member("s12", "Liam O'Brien", 243),
 )
 
 # People who come into the room and are enrolled nowhere.
 STRANGERS: tuple[Member, ...] = (
     Member("x1", "Marta Kowalska", 73),
-    Member("x2", "Noah Clarke", 48),
+    Member("x2", "Noah Clarke", 27),
     Member("x3", "Olga Petrova", 2),
     Member("x4", "Paul Dupont", 8),
 )
