@@ -69,7 +69,8 @@ def _wall(shot: Shot, size: int) -> Array:
     for _ in range(4):  # things far behind, out of focus
         cu, cv = (float(v) for v in rng.uniform(-0.6, 0.6, 2))
         ru, rv = (float(v) for v in rng.uniform(0.06, 0.35, 2))
-        tone += float(rng.uniform(-0.22, 0.22)) * bell(x, y, cu, cv, ru, rv)
+        tone += float(rng.uniform(-0.5, 0.4)) * bell(x, y, cu, cv, ru, rv)
+    np.maximum(tone, 0.2, out=tone)
     tone += 0.02 * wave(x * float(rng.uniform(0.5, 2)) + y)
     wall: Array = tone[:, :, None] * np.array(shot.wall, np.float32)
     return wall

@@ -61,7 +61,7 @@ def shot_of(person: int, number: int) -> Shot:
 
     yaw, pitch = around(0, 0.34), around(0.0, 0.16)
     warmth = between(-0.06, 0.06)
-    wall = between(0.12, 0.62)
+    wall = between(0.08, 0.65)
     return Shot(
         seed=seed,
         yaw=yaw,
@@ -81,6 +81,6 @@ def shot_of(person: int, number: int) -> Shot:
         cloth=CLOTHS[int(rng.integers(len(CLOTHS)))],
         collar=int(rng.integers(3)),
         wall=(wall * between(0.92, 1.08), wall, wall * between(0.85, 1.1)),
-        scale=between(0.335, 0.372),
-        shift=(between(-0.12, 0.12), between(-0.08, 0.08)),
+        scale=between(0.320, 0.375),
+        shift=(between(-0.2, 0.2), between(-0.12, 0.12)),
     )
