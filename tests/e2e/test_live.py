@@ -118,11 +118,11 @@ def test_a_camera_that_cannot_be_had_says_why_and_leads_on(
     page.add_init_script(
         f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', '{error}'));"
     )
-    page.goto("about:blank")
     page.goto(f"/#/sessions/{session}/live")
+    page.reload()
     expect(page.get_by_role("alert")).to_contain_text(says)
     assert violations(page) == []
-    page.get_by_role("link", name="Mark by hand").click()
+    page.get_by_role("button", name="Mark by hand").click()
     expect(page.get_by_role("row", name=re.compile(STAYS_AWAY))).to_be_visible()
 
 
@@ -132,6 +132,7 @@ def test_a_camera_that_is_unplugged_can_be_started_again(
     page = page_of("/", browser=camera_browser, permissions=["camera"])
     choose_camera(page)
     page.goto(f"/#/sessions/{session_of(page)}/live")
+    expect(page.locator(".face .label").first).to_be_visible(timeout=SEEN_MS)
     expect(page.get_by_role("combobox", name="Camera")).not_to_have_value("demo")
     page.evaluate("document.querySelector('video').srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
     expect(page.get_by_role("alert")).to_contain_text("The camera is gone")
@@ -184,7 +185,7 @@ def test_a_busy_server_a_login_that_ends_and_a_session_closed_elsewhere(
     token = page.context.request.get("/api/v1/auth/me").json()["csrf_token"]
     page.context.request.post("/api/v1/auth/logout", headers={"X-CSRF-Token": token})
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("logged out")
+    expect(dialog).to_contain_text("Your login has ended")
     dialog.get_by_label("Password").fill(school.passwords["nora@demo.example"])
     dialog.get_by_role("button", name="Log in").click()
     expect(dialog).to_have_count(0)
