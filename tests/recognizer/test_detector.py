@@ -165,7 +165,7 @@ def test_threads_share_a_detector(detector: FaceDetector) -> None:
 
 def test_much_smaller_faces_than_asked_for_are_left_out() -> None:
     image = np.full((300, 480, 3), 120, np.uint8)
-    image[:110, :110] = face_picture(9, size=110)
+    image[:100, :100] = face_picture(9, size=100)
     image[:300, 180:480] = face_picture(3, size=300)
     assert len(build_detector(DetectorConfig(min_face_size=40), "cpu").detect(image)) == 2
     (large,) = build_detector(DetectorConfig(min_face_size=140), "cpu").detect(image)
