@@ -15,6 +15,7 @@ from api.pictures import body_doc, picture
 from api.schemas import Id, Moment, PageQuery, QueryId, page_schema
 from api.security import STAFF, needs
 from attendance import access, frames_taken
+from attendance.actor import Actor
 from attendance.faces_seen import Band, FaceDecision, Reason
 from attendance.models import MarkStatus, SightingDecision
 from attendance.scopes import Scope
@@ -159,11 +160,12 @@ class Frames(MethodView):
         with reading() as db:  # before it is counted: nobody may use up another course's share
             access.require_session(db, actor(), session_id, change=True)
         limits.count("frame", session_id, per_second=options().frames_per_second)
-        taken = _take_in(session_id, headers["key"], headers["captured_at"])
+        taken = take_in(actor(), session_id, headers["key"], headers["captured_at"])
         return taken.answer, {REPLAYED: "true"} if taken.replayed else {}
 
 
-def _take_in(session_id: int, key: str | None, captured_at: datetime | None) -> frames_taken.Taken:
+def take_in(sender: Actor, session_id: int, key: str | None, captured_at: datetime | None) -> frames_taken.Taken:
+    """Take the picture in the body of the request as a frame of the session, sent by ``sender``."""
     ours = services()
     return frame_intake.take_in(
         ours.database,
@@ -171,7 +173,7 @@ def _take_in(session_id: int, key: str | None, captured_at: datetime | None) -> 
         ours.clock,
         ours.policy,
         review_crops.folder_of(ours.options.data_dir),
-        actor(),
+        sender,
         session_id,
         picture(PART),
         key=key,

@@ -598,6 +598,44 @@ declare namespace Api {
     "milliseconds": Record<string, number>;
     "faces": (RecognisedFace)[];
   }
+  interface Kiosk {
+    "id": number;
+    "course_id": number;
+    "name": string;
+    "created_at": string;
+    "expires_at": string;
+    "last_used_at": string | null;
+  }
+  interface KioskFields {
+    "name": string;
+    "pin": string;
+    "expires_in_days"?: number;
+  }
+  interface MadeKiosk {
+    "kiosk": Kiosk;
+    "secret": string;
+  }
+  interface KioskView {
+    "name": string;
+    "course_title": string;
+    "timezone": string;
+    "session_id": number | null;
+    "next_at": string | null;
+    "expires_at": string;
+  }
+  interface KioskFace {
+    "box": (number)[];
+    "greeting": "welcome" | "wait" | "ask" | "unknown";
+    "first_name": string | null;
+  }
+  interface KioskFrame {
+    "width": number;
+    "height": number;
+    "faces": (KioskFace)[];
+  }
+  interface PinFields {
+    "pin": string;
+  }
   interface ReviewCandidate {
     "student": StudentReference;
     "band": "sure" | "fairly_sure" | "not_sure";

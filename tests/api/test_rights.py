@@ -207,9 +207,16 @@ TABLE: dict[str, Row] = {
     "POST /students/{student_id}/erase": Row(ADMIN, Scope.ADMIN_WRITE, send=body(external_id="other"), fine=422),
     "GET /students/{student_id}/export": Row(ADMIN, Scope.ADMIN_READ),
     "GET /settings": Row(ADMIN, Scope.ADMIN_READ),
+    # kiosks; what they do themselves needs their own secret, which nobody has here
+    "GET /courses/{course_id}/kiosks": Row(STAFF, COURSES, COURSE),
+    "POST /courses/{course_id}/kiosks": Row(STAFF, None, COURSE, send=body(name="Door", pin="2580"), fine=201),
+    "DELETE /kiosks/{kiosk_id}": Row(STAFF, None, COURSE, fine=204),
+    "GET /kiosk": Row(ANYBODY, None, fine=401),
+    "POST /kiosk/frames": Row(ANYBODY, None, fine=401),
+    "POST /kiosk/leave": Row(ANYBODY, None, send=body(pin="2580"), fine=401),
     # the demo; this server is none
-    "GET /demo/clip": Row(EVERYBODY, None, fine=404),
-    "GET /demo/clip/{number}": Row(EVERYBODY, None, fine=404),
+    "GET /demo/clip": Row(ANYBODY, None, fine=404),
+    "GET /demo/clip/{number}": Row(ANYBODY, None, fine=404),
 }
 
 

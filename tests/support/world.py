@@ -23,6 +23,7 @@ from attendance.models import (
     FaceImage,
     FaceImageState,
     Frame,
+    Kiosk,
     ReviewItem,
     Role,
     ScheduleRule,
@@ -199,6 +200,17 @@ def make_world(service: Service) -> World:
                 shown="sa_",
                 secret_sha256="2" * 64,
                 scopes=[],
+                created_at=now,
+                expires_at=now + timedelta(days=1),
+            )
+        )
+        ids["kiosk_id"] = add(
+            Kiosk(
+                course_id=mine,
+                user_id=users["lead"],
+                name="Door",
+                secret_sha256="4" * 64,
+                pin_hash="",
                 created_at=now,
                 expires_at=now + timedelta(days=1),
             )

@@ -1,6 +1,15 @@
 """The tables, one module for each subject; this package gives them all."""
 
-from attendance.models.accounts import ApiToken, CalendarFeed, LinkPurpose, Login, OneTimeLink, Role, UserAccount
+from attendance.models.accounts import (
+    ApiToken,
+    CalendarFeed,
+    Kiosk,
+    LinkPurpose,
+    Login,
+    OneTimeLink,
+    Role,
+    UserAccount,
+)
 from attendance.models.base import Base
 from attendance.models.courses import (
     Course,
@@ -58,6 +67,7 @@ __all__ = [
     "FaceImage",
     "FaceImageState",
     "Frame",
+    "Kiosk",
     "LinkPurpose",
     "Login",
     "MarkSource",

@@ -104,3 +104,23 @@ class CalendarFeed(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
 
     user: Mapped[UserAccount] = relationship()
+
+
+class Kiosk(Base):
+    """A device at a door that sends frames of one course and shows nobody's list. user_id: who set it up, and in whose
+    name it works; without their rights it stops. pin_hash: argon2id, of what ends it at the device."""
+
+    __tablename__ = "kiosk"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    course_id: Mapped[int] = mapped_column(ForeignKey("course.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    secret_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    pin_hash: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    last_used_at: Mapped[datetime | None] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    user: Mapped[UserAccount] = relationship()
