@@ -15,6 +15,7 @@ from api.context import actor, now, options, reading, request_id, services, writ
 from api.documented import Blueprint
 from api.frames import PART, FrameHeaders, take_in
 from api.pictures import body_doc
+from api.problems import PROBLEM_TYPE, Problem
 from api.schemas import Id, Moment, Text
 from api.security import STAFF, needs, public
 from attendance import kiosks
@@ -90,6 +91,13 @@ class PinFields(ma.Schema):
     pin = ma.fields.String(required=True, validate=ma.validate.Length(1, 12))
 
 
+def _for_devices(view: Any) -> Any:
+    """Document the 401 of an endpoint that takes a kiosk's secret."""
+    return blueprint.alt_response(
+        401, schema=Problem, content_type=PROBLEM_TYPE, description="The secret is missing, or not good any more"
+    )(view)
+
+
 @blueprint.route("/courses/<id:course_id>/kiosks")
 class Kiosks(MethodView):
     @needs(STAFF, Scope.COURSES_READ)
@@ -123,6 +131,7 @@ class OneKiosk(MethodView):
 @blueprint.route("/kiosk")
 class ThisKiosk(MethodView):
     @public  # the device shows its own secret
+    @_for_devices
     @blueprint.response(200, KioskViewSchema)
     def get(self) -> Any:
         """What the kiosk that asks shows: its course, and whether a session is open"""
@@ -136,6 +145,7 @@ class ThisKiosk(MethodView):
 @blueprint.route("/kiosk/frames")
 class KioskFrames(MethodView):
     @public  # the device shows its own secret
+    @_for_devices
     @blueprint.doc(requestBody=body_doc(PART))
     @blueprint.arguments(FrameHeaders, location="headers")
     @blueprint.response(200, KioskFrameSchema)
@@ -155,6 +165,7 @@ class KioskFrames(MethodView):
 @blueprint.route("/kiosk/leave")
 class KioskLeave(MethodView):
     @public  # the device shows its own secret
+    @_for_devices
     @blueprint.arguments(PinFields)
     @blueprint.response(204)
     def post(self, body: dict[str, Any]) -> None:
