@@ -28,7 +28,7 @@ or something that keeps it from being done; {INTERRUPTED} interrupted.
 """
 
 
-def main(argv: Sequence[str] | None = None, folder: DemoFolder = DemoFolder(), cast: Cast = Cast()) -> int:
+def main(argv: Sequence[str] | None = None, folder: DemoFolder | None = None, cast: Cast | None = None) -> int:
     """Run the command with ``argv`` (default: the process's) and return its exit status. folder, cast: tests have
     their own."""
     try:
@@ -38,13 +38,14 @@ def main(argv: Sequence[str] | None = None, folder: DemoFolder = DemoFolder(), c
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console without a name's letters must not stop the demo
+    folder = folder or DemoFolder()
     try:
         if arguments.command == "clean":
             print("The demo is removed." if folder.remove() else "There is no demo.")
             return FINE
         if arguments.command == "walk-in":
             return _walk_in(folder, arguments)
-        return _serve(folder, cast)
+        return _serve(folder, cast or Cast())
     except SmartAttendanceError as error:
         print(f"error: {error}", file=sys.stderr)
         return UNUSABLE

@@ -6,7 +6,8 @@ import shutil
 
 from demonstration.cast import Cast
 from demonstration.folder import DemoFolder
-from sample_class.clip import FPS, entrance, write_clip
+from sample_class.clip import write_clip
+from sample_class.entrance import entrance, walk_in
 from sample_class.photos import write_photos
 
 
@@ -46,7 +47,7 @@ class Pictures:
         """How many frames of the clip there are, and how many there will be."""
         cast = self._cast
         groups = entrance() if cast.groups is None else cast.groups
-        total = len(groups) * round(cast.seconds * FPS)
+        total = len(walk_in(groups, cast.seconds))
         return sum(1 for _ in self._folder.root.glob(f"{self._unfinished_clips}/*.jpg")), total
 
     def photos_drawn(self) -> tuple[int, int]:
