@@ -47,22 +47,23 @@ export function onCamerasChange(act) {
  * Open a camera; `onEnd` is called when it goes by itself, such as when it is unplugged.
  * @param {string} id "" for whichever the browser takes, DEMO for the demo's clip
  * @param {() => void} onEnd
+ * @param {"environment" | "user"} [facing] which camera of a phone, when none is named
  * @returns {Promise<Camera>} Throws CameraProblem.
  */
-export async function openCamera(id, onEnd) {
+export async function openCamera(id, onEnd, facing = "environment") {
   if (id === DEMO) return openClip();
   if (!isPossible()) throw new CameraProblem("insecure");
   /** @type {MediaTrackConstraints} */
   const wanted = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
   if (id) wanted.deviceId = { exact: id };
-  else wanted.facingMode = { ideal: "environment" };
+  else wanted.facingMode = { ideal: facing };
   let stream;
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
   } catch (error) {
     const name = /** @type {DOMException} */ (error).name;
     // a remembered camera that is not there any more: another one will do
-    if (id && (name === "OverconstrainedError" || name === "NotFoundError")) return openCamera("", onEnd);
+    if (id && (name === "OverconstrainedError" || name === "NotFoundError")) return openCamera("", onEnd, facing);
     throw new CameraProblem(KINDS[name] ?? "failed");
   }
   const [track] = stream.getVideoTracks();

@@ -4,6 +4,7 @@
 /** @type {import("./types.js").Route[]} */
 export const ROUTES = [
   { path: "/redeem/:secret", load: () => import("./pages/redeem.js"), open: true, bare: true },
+  { path: "/kiosk", load: () => import("./pages/kiosk.js"), open: true, bare: true },
   { path: "/", load: () => import("./pages/today.js") },
   { path: "/courses", load: () => import("./pages/courses.js") },
   { path: "/courses/:id", load: () => import("./pages/course.js") },

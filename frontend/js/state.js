@@ -64,6 +64,19 @@ export function logIn(found) {
   loginEnded.value = false;
 }
 
+/** The secret of the kiosk that this device is; "" when it is none. */
+export const kioskSecret = signal(stored("kiosk"));
+effect(() => store("kiosk", kioskSecret.value));
+
+/** From now on this device is a kiosk, and nobody's login is left on it. @param {string} secret */
+export async function becomeKiosk(secret) {
+  kioskSecret.value = secret;
+  await api.post("/auth/logout", undefined, { quiet: true }).catch(() => {});
+  api.carryToken(null);
+  me.value = null;
+  loginEnded.value = false;
+}
+
 export async function logOut() {
   try {
     await api.post("/auth/logout", undefined, { quiet: true });

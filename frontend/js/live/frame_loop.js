@@ -30,9 +30,12 @@ const FRAME_TIMEOUT_MS = 15000;
 export class FrameLoop {
   /**
    * @param {number} session @param {() => HTMLVideoElement | null} video
-   * @param {(answer: Api.Frame, sentAt: number, isLate: boolean) => void} onAnswer sentAt: performance.now() when it was captured; isLate: it had waited
+   * @param {(answer: any, sentAt: number, isLate: boolean) => void} onAnswer sentAt: performance.now() when it was captured; isLate: it had waited
+   * @param {{path?: string, headers?: Record<string, string>}} [to] where frames go: by default those of the session
    */
-  constructor(session, video, onAnswer) {
+  constructor(session, video, onAnswer, { path = `/sessions/${session}/frames`, headers = {} } = {}) {
+    this.path = path;
+    this.headers = headers;
     this.session = session;
     this.video = video;
     this.onAnswer = onAnswer;
@@ -130,11 +133,11 @@ export class FrameLoop {
     }
   }
 
-  /** @param {waiting.Waiting} frame @returns {Promise<Api.Frame>} */
+  /** @param {waiting.Waiting} frame @returns {Promise<any>} */
   #post(frame) {
-    return request("POST", `/sessions/${this.session}/frames`, {
-      body: frame.picture, type: "image/jpeg", timeout: FRAME_TIMEOUT_MS,
-      headers: { "Idempotency-Key": frame.key, "X-Captured-At": new Date(frame.at).toISOString() },
+    return request("POST", this.path, {
+      body: frame.picture, type: "image/jpeg", timeout: FRAME_TIMEOUT_MS, quiet: Boolean(this.headers.Authorization),
+      headers: { ...this.headers, "Idempotency-Key": frame.key, "X-Captured-At": new Date(frame.at).toISOString() },
     });
   }
 

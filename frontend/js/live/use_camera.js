@@ -16,8 +16,8 @@ import { store, stored } from "../state.js";
  * @property {() => void} stop
  */
 
-/** @returns {CameraState} */
-export function useCamera() {
+/** @param {"environment" | "user"} [facing] of a phone's cameras, when none was chosen @returns {CameraState} */
+export function useCamera(facing = "environment") {
   const [camera, setCamera] = useState(/** @type {import("../camera.js").Camera | null} */ (null));
   const [trouble, setTrouble] = useState("starting");
   const [choices, setChoices] = useState(/** @type {import("../camera.js").Choice[]} */ ([]));
@@ -42,7 +42,7 @@ export function useCamera() {
       const opened = await openCamera(id, () => {
         stop();
         setTrouble("unplugged");
-      });
+      }, facing);
       // closed or changed while the browser asked
       if (mine !== attempt.current) return opened.stop();
       running.current = opened;

@@ -2,6 +2,7 @@
 // Everything that the page says in English, by screen. A translation has the same keys.
 import shell from "./en/shell.js";
 import words from "./en/words.js";
+import kiosk from "./en/kiosk.js";
 import live from "./en/live.js";
 import login from "./en/login.js";
 import course from "./en/course.js";
@@ -10,4 +11,4 @@ import sheet from "./en/sheet.js";
 import today from "./en/today.js";
 
 /** @type {Record<string, import("../texts.js").Text>} */
-export default { ...shell, ...words, ...live, ...login, ...course, ...courses, ...sheet, ...today };
+export default { ...shell, ...words, ...kiosk, ...live, ...login, ...course, ...courses, ...sheet, ...today };

@@ -3,12 +3,13 @@
 import { html } from "../../lib.js";
 import * as api from "../../api.js";
 import { go } from "../../router.js";
-import { isAdmin, me } from "../../state.js";
+import { isAdmin, isStaff, me } from "../../state.js";
 import { day } from "../../times.js";
 import { t } from "../../texts.js";
 import { confirm } from "../dialog.js";
 import { Checkbox, Field, Form } from "../form.js";
 import { Empty } from "../page.js";
+import { Kiosks } from "./kiosks.js";
 import { Table } from "../table.js";
 import { toast, toastProblem } from "../toast.js";
 
@@ -57,7 +58,8 @@ export function Staff({ course, staff, isLead, changed }) {
         ]} />`
       : html`<${Empty} title=${t("staff.none_title")} text=${t("staff.none_text")} />`}
     <p class="quiet small measure below-list">${t("staff.rights")}</p>
-    ${isLead && html`<${Add} course=${course} staff=${staff} changed=${changed} />`}`;
+    ${isLead && html`<${Add} course=${course} staff=${staff} changed=${changed} />`}
+    ${isStaff.value && html`<${Kiosks} course=${course} />`}`;
 }
 
 /** @param {{course: Api.Course, staff: Api.Staff[], changed: () => Promise<void>}} props */

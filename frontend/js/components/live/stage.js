@@ -26,9 +26,9 @@ export function said(face) {
 
 /**
  * @param {{camera: import("../../camera.js").Camera | null, tracks: Track[], arrived: Set<number>, mirrored: boolean, numbers: boolean,
- *   video: {current: HTMLVideoElement | null}, onVideo?: () => void, children?: any}} props arrived: students whose boxes pulse; numbers: for admins
+ *   video: {current: HTMLVideoElement | null}, describe?: (face: any) => {kind: string, word: string}, children?: any}} props arrived: students whose boxes pulse; numbers: for admins
  */
-export function Stage({ camera, tracks, arrived, mirrored, numbers, video, onVideo, children }) {
+export function Stage({ camera, tracks, arrived, mirrored, numbers, video, describe = said, children }) {
   const frame = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
     const element = video.current;
@@ -39,22 +39,21 @@ export function Stage({ camera, tracks, arrived, mirrored, numbers, video, onVid
   /** The boxes are shares of the picture, so their holder has to have its shape. */
   const shaped = () => {
     if (video.current && frame.current) frame.current.style.setProperty("--shape", `${video.current.videoWidth / video.current.videoHeight || 16 / 9}`);
-    onVideo?.();
   };
   return html`<div class="stage">
     <div class="picture" ref=${frame}>
       <video ref=${video} class=${mirrored ? "mirrored" : ""} muted playsinline autoplay aria-label=${t("live.picture")} onLoadedMetadata=${shaped} onResize=${shaped}></video>
       <div class="boxes" aria-hidden="true">${tracks.map((track) => html`<${Box} key=${track.id} track=${track} mirrored=${mirrored}
-        pulse=${Boolean(track.face.student && arrived.has(track.face.student.id))} numbers=${numbers} />`)}</div>
+        pulse=${Boolean(track.face.student && arrived.has(track.face.student.id))} numbers=${numbers} describe=${describe} />`)}</div>
     </div>
     ${children}
   </div>`;
 }
 
-/** @param {{track: Track, mirrored: boolean, pulse: boolean, numbers: boolean}} props */
-function Box({ track, mirrored, pulse, numbers }) {
+/** @param {{track: Track, mirrored: boolean, pulse: boolean, numbers: boolean, describe: (face: any) => {kind: string, word: string}}} props */
+function Box({ track, mirrored, pulse, numbers, describe }) {
   const [x1, y1, x2, y2] = track.box;
-  const { kind, word } = said(track.face);
+  const { kind, word } = describe(track.face);
   const { sign, tone } = LOOKS[kind];
   const left = mirrored ? 1 - x2 : x1;
   const share = (/** @type {number} */ value) => `${(100 * value).toFixed(2)}%`;
