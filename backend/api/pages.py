@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from collections.abc import Iterator
+from functools import lru_cache
+from http import HTTPStatus
 from pathlib import Path
 
 import flask_swagger_ui
-from flask import Blueprint, Response, current_app, render_template_string, send_from_directory
+from flask import Blueprint, Response, current_app, render_template_string, request, send_from_directory
 from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import PathConverter
@@ -38,6 +41,7 @@ _KINDS = {
     ".webp": "image/webp",
     ".woff2": "font/woff2",
 }
+_COMPRESSED = frozenset({"text/css", "text/html", "text/javascript", "application/json", "image/svg+xml", "text/plain"})
 # Below this the database, a training or a log may fail in the middle of what it does.
 _LEAST_FREE_BYTES = 100_000_000
 _RETRY_SECONDS = 10
@@ -179,4 +183,20 @@ def _file(name: str) -> Response:
     # names with a dot in front are tools' files; other kinds are none of the page's
     if kind is None or any(part.startswith(".") for part in parts):
         raise NotFound
-    return send_from_directory(FRONTEND, name, mimetype=kind)
+    response = send_from_directory(FRONTEND, name, mimetype=kind)
+    # weak: compressed or not, it is the same file
+    response.set_etag(response.get_etag()[0] or "", weak=True)
+    if kind in _COMPRESSED:
+        response.vary.add("Accept-Encoding")
+        if response.status_code == HTTPStatus.OK and request.accept_encodings["gzip"]:
+            path = FRONTEND / name
+            response.direct_passthrough = False
+            response.set_data(_gzipped(path, path.stat().st_mtime_ns))
+            response.content_encoding = "gzip"
+    return response
+
+
+@lru_cache(maxsize=256)
+def _gzipped(path: Path, _changed: int) -> bytes:
+    # no time of day in it: the same file gives the same bytes
+    return gzip.compress(path.read_bytes(), mtime=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import shutil
 from collections import namedtuple
@@ -73,6 +74,21 @@ def test_the_page_is_served_and_asked_about_again(sqlite_service: Service, front
     (frontend / "js" / "app.js").write_text("start(2)")
     again = client.get("/js/app.js", headers={"If-None-Match": script.headers["ETag"]})
     assert (again.status_code, again.text) == (200, "start(2)")
+
+
+def test_the_page_is_sent_compressed_to_who_takes_it(sqlite_service: Service, frontend: Path) -> None:
+    client, path = sqlite_service.app.test_client(), frontend / "js" / "app.js"
+    path.write_text("start();" * 500)
+    asked = {"Accept-Encoding": "gzip, br"}
+    script = client.get("/js/app.js", headers=asked)
+    assert script.headers["Content-Encoding"] == "gzip" and "Accept-Encoding" in script.headers["Vary"]
+    assert gzip.decompress(script.data) == path.read_bytes() and len(script.data) < 200
+    assert int(script.headers["Content-Length"]) == len(script.data)
+    assert client.get("/js/app.js", headers={**asked, "If-None-Match": script.headers["ETag"]}).status_code == 304
+    plain = client.get("/js/app.js")
+    assert "Content-Encoding" not in plain.headers and plain.data == path.read_bytes()
+    path.write_text("start(2);" * 500)
+    assert gzip.decompress(client.get("/js/app.js", headers=asked).data) == path.read_bytes()
 
 
 @pytest.mark.parametrize(
