@@ -1,0 +1,76 @@
+"""Every screen of the page, for tests and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.sync_api import Page
+
+NORA, ROBIN = "nora@demo.example", "admin@demo.example"
+SIZES = {"phone": (390, 844), "tablet": (768, 1024), "laptop": (1280, 800), "projector": (1920, 1080)}
+
+Call = Callable[[str], Any]
+"""GET of a path of the API as the screen's person; the answer's JSON."""
+
+
+@dataclass(frozen=True)
+class Screen:
+    """address: may hold {course}, {session}, {open}, {student}: see ``facts``. email: who opens it; None: nobody.
+    shown: a selector that is there when it is complete."""
+
+    name: str
+    address: str
+    email: str | None = NORA
+    shown: str = "h1"
+
+
+SCREENS = (
+    Screen("login", "/", None, "input[type=password]"),
+    Screen("today", "/"),
+    Screen("live", "/sessions/{open}/live", shown=".face .label"),
+    Screen("sheet", "/sessions/{session}", shown="tbody tr"),
+    Screen("review", "/review"),
+    Screen("courses", "/courses", shown=".course"),
+    Screen("roster", "/courses/{course}", shown="tbody tr"),
+    Screen("import", "/courses/{course}/import"),
+    Screen("sessions", "/courses/{course}?tab=sessions", shown="tbody tr"),
+    Screen("schedule", "/courses/{course}?tab=schedule"),
+    Screen("warnings", "/courses/{course}?tab=warnings"),
+    Screen("staff", "/courses/{course}?tab=staff", shown="tbody tr"),
+    Screen("course-settings", "/courses/{course}?tab=settings", shown="form"),
+    Screen("students", "/students", shown="tbody tr"),
+    Screen("student", "/students/{student}"),
+    Screen("capture", "/students/{student}/capture"),
+    Screen("reports", "/reports"),
+    Screen("course-report", "/reports/courses/{course}", shown="tbody tr"),
+    Screen("student-report", "/reports/students/{student}"),
+    Screen("session-report", "/reports/sessions/{session}"),
+    Screen("account", "/account"),
+    Screen("training", "/training", ROBIN),
+    Screen("users", "/users", ROBIN, "tbody tr"),
+    Screen("audit", "/audit", ROBIN),
+    Screen("privacy", "/privacy", ROBIN),
+    Screen("settings", "/settings", ROBIN),
+    Screen("kiosk", "/kiosk", shown="form"),
+)
+
+
+def facts(get: Call) -> dict[str, Any]:
+    """What the addresses are filled with: the main course, its last session that is over, the one to open now, and a
+    student."""
+    course = next(each["id"] for each in get("/courses")["items"] if each["code"] == "PROG-1")
+    sessions = get(f"/sessions?course_id={course}&descending=true&limit=100")["items"]
+    over = next(each["id"] for each in sessions if each["state"] in ("closed", "locked"))
+    today = get("/sessions/today")
+    due = next(each["session"] for each in [*today["open"], *today["today"]] if each["session"]["course_id"] == course)
+    student = get(f"/courses/{course}/roster")["items"][0]["student"]["id"]
+    return {"course": course, "session": over, "open": due["id"], "student": student}
+
+
+def show(page: Page, screen: Screen, found: dict[str, Any]) -> None:
+    """Open ``screen`` and wait until it is complete. found: of ``facts``."""
+    page.goto(f"/#{screen.address.format(**found)}")
+    page.locator(screen.shown).first.wait_for(timeout=60_000)
+    page.wait_for_function("!document.querySelector('.skeleton')")
