@@ -25,7 +25,7 @@ STUDENTS: tuple[Member, ...] = (
     Member("s07", "Grace Mensah", 20),
     Member("s08", "Hiro Tanaka", 237),
     Member("s09", "Isabel Moreno", 116),
-    Member("s10", "Jonas Weber", 217),
+    Member("s10", "Jonas Weber", 107),
     Member("s11", "Kavya Nair", 112),
     Member("s12", "Liam O'Brien", 243),
 )

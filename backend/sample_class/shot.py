@@ -59,20 +59,20 @@ def shot_of(person: int, number: int) -> Shot:
     def around(middle: float, spread: float) -> float:
         return middle + spread * float(rng.uniform(-1, 1) + rng.uniform(-1, 1)) / 2
 
-    yaw, pitch = around(0, 0.34), around(0.0, 0.16)
+    yaw, pitch = around(0, 0.26), around(0.0, 0.11)
     warmth = between(-0.06, 0.06)
     wall = between(0.08, 0.65)
     return Shot(
         seed=seed,
         yaw=yaw,
         pitch=pitch,
-        roll=around(0, 0.14),
-        smile=between(0.15, 1.0),
-        lids=around(1.0, 0.14),
+        roll=around(0, 0.12),
+        smile=between(0.3, 0.9),
+        lids=around(1.0, 0.10),
         # people look into the camera even when the head is turned a little
         gaze=(around(-0.5 * yaw, 0.12), around(-0.5 * pitch, 0.06)),
         brows=around(0.0, 0.02),
-        light_from=(between(-0.9, 0.9), between(0.35, 0.9), 1.0),
+        light_from=(between(-0.6, 0.6), between(0.4, 0.85), 1.0),
         key=between(0.85, 1.15),
         fill=between(0.40, 0.62),
         warmth=(1 + warmth, 1.0, 1 - warmth),
