@@ -18,13 +18,13 @@ else
 VENV_PYTHON := .venv/bin/python
 endif
 
-TYPED := backend/recognizer backend/training backend/attendance backend/operations backend/api backend/sample_class backend/demonstration backend/demo.py backend/app.py backend/serving.py backend/listening.py backend/data_folder.py backend/config.py \
+TYPED := backend/recognizer backend/training backend/attendance backend/operations backend/api backend/sample_class backend/demonstration backend/diagnosis backend/demo.py backend/app.py backend/serving.py backend/listening.py backend/data_folder.py backend/config.py \
          backend/setting_kinds.py backend/errors.py backend/train_production_model.py backend/test_production_model.py
 
 # Paths below are relative to this folder, so that spaces in its own path do no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean train serve check test lint bench soak clean environment browser
+.PHONY: help setup demo demo-clean train serve check doctor test lint bench soak clean environment browser
 
 help:
 	@echo 'make setup   create .venv and install the pinned packages'
@@ -33,6 +33,7 @@ help:
 	@echo 'make train   train on the photos in backend/dataset/processed   ARGS="--classifier logistic"'
 	@echo 'make serve   start the server on this machine'
 	@echo 'make check   compare database, photos and models, and say what does not fit   ARGS="--repair"'
+	@echo 'make doctor  look whether everything is as it should be, and what to do where it is not   ARGS="--json"'
 	@echo 'make test    check style and types, then run the tests           ARGS="-k name"'
 	@echo 'make lint    check style and types only'
 	@echo 'make bench   measure accuracy and speed; takes long'
@@ -57,6 +58,11 @@ serve: environment
 
 check: environment
 	cd backend && "../$(VENV_PYTHON)" app.py check $(ARGS)
+
+# Nothing is installed to find out what is missing.
+doctor:
+	@if [ -e "$(VENV_PYTHON)" ]; then "$(VENV_PYTHON)" backend/app.py doctor $(ARGS); \
+	else "$${PYTHON:-python3}" backend/app.py doctor $(ARGS); fi
 
 test: lint browser
 	"$(VENV_PYTHON)" -m pytest -q --durations=10 $(ARGS)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__" and sys.argv[1:2] == ["doctor"]:
+    # Before anything is imported that may be missing here. Looking leaves nothing behind, compiled modules included.
+    sys.dont_write_bytecode = True
+    from diagnosis.command import main as examine
+
+    raise SystemExit(examine(sys.argv[2:]))
+
 import atexit
 import logging
 import os
-import sys
 from datetime import timedelta
 from pathlib import Path
 

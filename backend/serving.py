@@ -21,6 +21,7 @@ from attendance.clock import SystemClock
 from attendance.database import DatabaseError
 from config import Settings
 from data_folder import database_of, make_private, open_database
+from diagnosis import command as doctor
 from errors import ConfigurationError, ConflictError, SmartAttendanceError
 from listening import address_of, bound_sockets, why_unusable
 from operations.check import Check, Finding
@@ -36,8 +37,8 @@ _CONNECTIONS = 600
 _MEGABYTE = 2**20
 
 EPILOG = f"""
-exit status: {FINE} done; {LEFT} check has found what it did not repair; {UNUSABLE} wrong usage, or something that
-keeps the server from starting, or from being checked; {INTERRUPTED} interrupted while it was starting.
+exit status: {FINE} done; {LEFT} check has found what it did not repair, or doctor a problem; {UNUSABLE} wrong usage,
+or something that keeps the server from starting, or from being checked; {INTERRUPTED} interrupted.
 """
 
 CreateApp = Callable[[Settings], WSGIApplication]
@@ -59,6 +60,8 @@ def main(create_app: CreateApp, argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console without a name's letters must not stop the server
     try:
+        if arguments.command == "doctor":
+            return doctor.run(as_json=arguments.json)
         settings = Settings.from_env()
         if arguments.command == "setup-link":
             return _setup_link(settings)
@@ -98,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ID",
         help="erase everything made of the face of the student with this external id, who has no consent; first of all",
     )
+    doctor.add_options(commands.add_parser("doctor", help=doctor.HELP, description=doctor.DESCRIPTION))
     return parser
 
 

@@ -41,13 +41,20 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # the data folder and the command line of the server, which takes its application as an argument
     "data_folder": frozenset({"attendance", "recognizer", "config", "errors"}),
     "listening": frozenset({"config", "errors"}),
-    "serving": frozenset({"data_folder", "listening", "operations", "attendance", "config", "errors"}),
+    # what looks at everything, and changes nothing
+    "diagnosis": frozenset(
+        {
+            *("operations", "attendance", "training", "recognizer"),
+            *("data_folder", "listening", "config", "setting_kinds", "errors"),
+        }
+    ),
+    "serving": frozenset({"diagnosis", "data_folder", "listening", "operations", "attendance", "config", "errors"}),
     # gunicorn's own settings
     "gunicorn": frozenset(),
     "app": frozenset(
         {
             *("api", "operations", "attendance", "training", "recognizer"),
-            *("serving", "data_folder", "config", "setting_kinds", "errors"),
+            *("serving", "diagnosis", "data_folder", "config", "setting_kinds", "errors"),
         }
     ),
     # a second place where the parts meet: a school that does not exist, made and served
@@ -202,6 +209,8 @@ def test_every_module_keeps_the_import_rules() -> None:
         ("serving", "import app", "serving must not import app"),
         ("data_folder", "import serving", "data_folder must not import serving"),
         ("app", "import train_production_model", "app must not import train_production_model"),
+        ("diagnosis.model", "import serving", "diagnosis must not import serving"),
+        ("diagnosis.database", "import sqlalchemy", "sqlalchemy may only be imported in attendance"),
         ("demonstration.walk_in", "from api import auth", "demonstration must not import api"),
         ("demonstration.past", "from sqlalchemy import select", "sqlalchemy may only be imported in attendance"),
         ("demonstration.running", "from flask import Flask", "flask may only be imported in api, app"),

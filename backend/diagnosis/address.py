@@ -42,8 +42,8 @@ def camera(case: Case) -> Iterator[Finding]:
             yield note(
                 "address_elsewhere",
                 LABEL,
-                f"{address} on this machine; other machines reach it too, but without HTTPS their browsers give no camera "
-                "and nobody can log in there",
+                f"{address} on this machine; other machines reach it too, but without HTTPS their browsers give no "
+                "camera and nobody can log in there",
                 "Put a proxy with HTTPS before it, and set SMARTATTENDANCE_PUBLIC_URL to its address and "
                 "SMARTATTENDANCE_TRUSTED_PROXIES to 1.",
             )
@@ -54,8 +54,8 @@ def camera(case: Case) -> Iterator[Finding]:
             "address_without_camera",
             LABEL,
             f"{address} is neither HTTPS nor this machine: browsers give the page no camera, and nobody can log in",
-            "Put a proxy with HTTPS before the server and set SMARTATTENDANCE_PUBLIC_URL to its https:// address, or open "
-            "the page on this machine as http://localhost.",
+            "Put a proxy with HTTPS before the server and set SMARTATTENDANCE_PUBLIC_URL to its https:// address, or "
+            "open the page on this machine as http://localhost.",
         )
     yield from _proxies(case, parts.scheme)
     plain = [each for each in settings.cors_origins if not _is_safe(each)]
@@ -63,8 +63,8 @@ def camera(case: Case) -> Iterator[Finding]:
         yield note(
             "cors_without_https",
             LABEL,
-            f"SMARTATTENDANCE_CORS_ORIGINS names {', '.join(plain)} without HTTPS: whoever is in between can change that "
-            "page, and use the API with the login of whoever looks at it",
+            f"SMARTATTENDANCE_CORS_ORIGINS names {', '.join(plain)} without HTTPS: whoever is in between can change "
+            "that page, and use the API with the login of whoever looks at it",
             "Name its https:// address.",
         )
 
@@ -149,8 +149,8 @@ def _proxies(case: Case, scheme: str) -> Iterator[Finding]:
         yield note(
             "proxy_passed_by",
             LABEL,
-            f"headers of a proxy are believed, and {settings.host} can be reached without it: whoever does can claim any "
-            "address, and try passwords without end",
+            f"headers of a proxy are believed, and {settings.host} can be reached without it: whoever does can claim "
+            "any address, and try passwords without end",
             "Listen on this machine only, or let a firewall pass nobody but the proxy.",
             remedies.set_variable("SMARTATTENDANCE_HOST", "127.0.0.1"),
         )
@@ -158,7 +158,7 @@ def _proxies(case: Case, scheme: str) -> Iterator[Finding]:
         yield note(
             "public_url_missing",
             LABEL,
-            "a proxy stands before the server, and links that are printed at the console name this machine instead of it",
+            "a proxy stands before the server, and links printed at the console name this machine instead of it",
             "Set SMARTATTENDANCE_PUBLIC_URL to the address that people open.",
         )
 

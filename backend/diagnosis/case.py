@@ -44,7 +44,9 @@ class Case:
                     unusable[name] = str(error)
         kept = {name: value for name, value in environ.items() if name not in unusable}
         settings = Settings.from_env({name: value for name, value in kept.items() if name in known})
-        return cls(settings, kept, unusable, **({} if now is None else {"now": now}))
+        case = cls(settings, kept, unusable)
+        case.now = now or case.now
+        return case
 
     def once(self, name: str, find_out: Callable[[], T]) -> T:
         """What ``find_out`` gave the first time it was asked for by this name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -63,15 +63,14 @@ def zones_of_courses(case: Case) -> Iterator[Finding]:
             "Bring the list of time zones up to date.",
             remedies.pip_install("--upgrade", "tzdata"),
         )
-    offset = case.now.astimezone().utcoffset()
-    if zones and all(
-        case.now.astimezone(ZoneInfo(name)).utcoffset() != offset for name in zones if name not in unknown
-    ):
+    ours = case.now.astimezone().utcoffset()
+    theirs = {case.now.astimezone(ZoneInfo(name)).utcoffset() for name in zones if name not in unknown}
+    if theirs and ours not in theirs:
         yield note(
             "zone_of_courses",
             "Time zones",
-            f"the courses are in {some(zones)}, and this machine's clock shows another time: lessons are held in theirs, "
-            "but logs are written in this machine's",
+            f"the courses are in {some(zones)}, and this machine's clock shows another time: lessons are held in "
+            "theirs, but logs are written in this machine's",
             "Nothing needs to be done; keep it in mind when you read logs.",
         )
 
@@ -126,9 +125,9 @@ def _is_known(name: str) -> bool:
     return True
 
 
-def _name_of_zone(environ: object) -> str | None:
+def _name_of_zone(environ: Mapping[str, str]) -> str | None:
     """The IANA name of this machine's zone, where the system says it."""
-    named = environ.get("TZ", "").lstrip(":") if isinstance(environ, (dict, os._Environ)) else ""
+    named = environ.get("TZ", "").lstrip(":")
     if named:
         return named
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from diagnosis.wording import first_line
 
 WELL, PROBLEMS, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
+HELP = "look whether everything is as it should be, and say what to do where it is not; changes nothing"
 DESCRIPTION = "Look whether everything is as it should be, and say what to do where it is not. Changes nothing."
 
 Checks = Sequence[tuple[Callable[[Case], Iterator[Finding]], str]]
@@ -60,6 +62,7 @@ def run(*, as_json: bool) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    logging.disable(logging.CRITICAL)  # what is logged meanwhile is said in the findings
     now = datetime.now(timezone.utc)  # noqa: UP017  (for an old Python)
     shown = Document(sys.stdout, now) if as_json else Screen(sys.stdout, os.environ)
     try:
@@ -76,6 +79,8 @@ def run(*, as_json: bool) -> int:
     except BrokenPipeError:  # whoever read has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PROBLEMS
+    finally:
+        logging.disable(logging.NOTSET)
     return PROBLEMS if worst is Status.PROBLEM else WELL
 
 

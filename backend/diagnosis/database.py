@@ -77,7 +77,7 @@ def reached(case: Case) -> Iterator[Finding]:
         return
     path = file_of(database)
     if path is not None and not path.is_file():
-        yield from _no_file(path)
+        yield _no_file(path, case)
         return
     try:
         product, tables = product_of(database), tables_of(database)
@@ -158,17 +158,16 @@ def people(case: Case) -> Iterator[Finding]:
         )
 
 
-def _no_file(path: Path) -> Iterator[Finding]:
-    if path.parent.is_dir() or not os.path.lexists(path.parent):
-        yield ok("database_none", LABEL, f"SQLite; {shown(path)} is made at the first start")
-    if not path.parent.is_dir() and path.parent.name != "instance":
-        yield note(
-            "database_folder",
-            LABEL,
-            f"the folder {shown(path.parent)} of the database does not exist",
-            "Make it if the database is not meant to be in the data folder, which the server makes itself.",
-            remedies.line("mkdir", shown(path.parent)),
-        )
+def _no_file(path: Path, case: Case) -> Finding:
+    if path.parent.is_dir() or path.parent == case.settings.data_dir:
+        return ok("database_none", LABEL, f"SQLite; {shown(path)} is made at the first start")
+    return problem(
+        "database_folder",
+        LABEL,
+        f"DATABASE_URL names {shown(path)}, and its folder does not exist",
+        "Make it, for this account only, or correct DATABASE_URL.",
+        remedies.line("mkdir", shown(path.parent)),
+    )
 
 
 def _unreachable(reason: str, place: str, path: Path | None) -> Finding:

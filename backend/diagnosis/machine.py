@@ -30,8 +30,8 @@ def processor(case: Case) -> Iterator[Finding]:
         yield note(
             "threads",
             "Processor",
-            f"SMARTATTENDANCE_THREADS is {threads}, and there {'is' if cores == 1 else 'are'} {count(cores, 'core')}: the "
-            "networks' threads wait for one another",
+            f"SMARTATTENDANCE_THREADS is {threads}, and there {'is' if cores == 1 else 'are'} {count(cores, 'core')}: "
+            "the networks' threads wait for one another",
             "Leave it to PyTorch.",
             remedies.unset_variable("SMARTATTENDANCE_THREADS"),
         )

@@ -70,7 +70,7 @@ def people(case: Case) -> Iterator[Finding]:
             "model_of_others",
             LABEL,
             "none of the students it knows has a consent in the database, so that nobody is marked",
-            "Record the consents, if they were given; otherwise this model belongs to another database: train one here.",
+            "Record the consents, if they were given; otherwise the model is of another database: train one here.",
             remedies.train(),
         )
         return
@@ -92,20 +92,21 @@ def _loaded(case: Case) -> ClassifierArtifact | ModelError:
         from recognizer.artifact import MODEL_FILE
         from recognizer.classifier import FaceClassifier
         from recognizer.loader import ClassifierLoader
+        from recognizer.reading import load_artifact
 
-        key = case.settings.model_signing_key
+        path = case.settings.model_dir / MODEL_FILE
+        key = None if case.settings.model_signing_key is None else case.settings.model_signing_key.encode()
         loader = ClassifierLoader(
-            case.settings.model_dir / MODEL_FILE,
+            path,
             build=FaceClassifier,
             embedder=None,
-            signing_key=None if key is None else key.encode(),
+            signing_key=key,
         )
         try:
-            with quiet():  # it logs what is said here
-                loader.load_now()
+            loader.load_now()  # tries it as the server does
+            return load_artifact(path, signing_key=key)[0]
         except ModelError as error:
             return error
-        return loader.current.classifier.artifact
 
     return case.once("model", find_out)
 
@@ -114,11 +115,8 @@ def _none_yet(case: Case) -> Iterator[Finding]:
     from training.dataset import SYSTEM_FILES
 
     folder = case.settings.dataset_dir
-    students = (
-        [path for path in folder.iterdir() if path.is_dir() and path.name not in SYSTEM_FILES]
-        if folder.is_dir()
-        else []
-    )
+    found = folder.iterdir() if folder.is_dir() else ()
+    students = [path for path in found if path.is_dir() and path.name not in SYSTEM_FILES]
     text = f"there is none in {shown(case.settings.model_dir)}, so that nobody is recognised yet"
     if students:
         yield problem(
@@ -169,7 +167,7 @@ def _described(model: ClassifierArtifact, case: Case) -> Iterator[Finding]:
         yield note(
             "model_unlisted",
             LABEL,
-            "there is no MANIFEST.json beside it, so that nobody can tell whether it is whole and the one that was trained",
+            "there is no MANIFEST.json beside it, so that nobody can tell whether it is the one that was trained",
             "Train again, which writes one.",
             remedies.train(),
         )

@@ -109,7 +109,7 @@ def _fits_model(case: Case, embedder: FaceEmbedder) -> Iterator[Finding]:
             "model_of_another_network",
             "Model",
             f"it is refused: {first_line(error)}",
-            "Train again with the network that is used here, or set the embedder and the weights that it was trained with.",
+            "Train again with the network that is used here, or name in the settings the one it was trained with.",
             remedies.train(),
         )
         return
@@ -138,8 +138,8 @@ def _measured(case: Case, loading: float, seconds: float) -> Iterator[Finding]:
         yield problem(
             "too_slow",
             LABEL,
-            f"{text}: {count(settings.confirm_sightings, 'sighting')} within {settings.confirm_window_seconds:g} seconds, "
-            "which make a student present, cannot be had",
+            f"{text}: {count(settings.confirm_sightings, 'sighting')} within {settings.confirm_window_seconds:g} "
+            "seconds, which make a student present, cannot be had",
             faster,
         )
     elif rate < _FAST_ENOUGH:
