@@ -8,17 +8,22 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 
 from attendance import schedules, sessions, warnings
 from attendance.corrections import CorrectionReason
-from attendance.days import day_bounds, local_day
+from attendance.days import day_bounds, local_day, moment_of
 from attendance.models import ClassSession, Course, MarkStatus, WarningKind
 from attendance.recurrence import weekly
 from demonstration.cast import MAIN_COURSE, SMALL_COURSE
 from demonstration.lessons import Lessons
-from demonstration.school import WITHOUT_FACE, School
+from demonstration.school import WITHOUT_FACE, School, student_ids
+from demonstration.time_zone import local_time_zone
+from sample_class.members import Member
 
-WEEKS = 2
+_WEEKS = 2
+# Before the first lesson: time to found a school.
+_FOUNDED_BEFORE, _MORNING = timedelta(days=2), time(8)
 _AHEAD = timedelta(weeks=4)
 
 # A letter for each lesson. P: on time. L: late. A: not there. E: not there, and excused. H: there and not seen by the
@@ -61,8 +66,25 @@ TIMETABLES = {
 _Action = Callable[[datetime], object]
 
 
+def founded_on(today: date) -> datetime:
+    """When a school is founded that has two weeks behind it ``today``."""
+    return moment_of(today - timedelta(weeks=_WEEKS) - _FOUNDED_BEFORE, _MORNING, local_time_zone())
+
+
+def live_through(
+    school: School, courses: Sequence[Course], students: Sequence[Member], today: date, crops: Path
+) -> None:
+    """Let the two weeks before ``today`` happen. students: of the class. crops: the server's folder of crops of
+    doubtful faces."""
+    lessons = Lessons(school, {member.student_id: member for member in students}, student_ids(school), crops)
+    past = _Past(school, lessons)
+    for course in courses:
+        past.plan(course, today)
+    past.happen()
+
+
 @dataclass(slots=True)
-class Past:
+class _Past:
     """What is to happen, in whatever order it is put down; ``happen`` lets it happen in the order of time."""
 
     school: School
@@ -81,7 +103,7 @@ class Past:
                 school.instructor,
                 course.id,
                 rrule=weekly(list(timetable.weekdays)),
-                starts_on=today - timedelta(weeks=WEEKS),
+                starts_on=today - timedelta(weeks=_WEEKS),
                 ends_on=today + _AHEAD,
                 start_time=timetable.start,
                 duration_s=int(timetable.duration.total_seconds()),

@@ -6,29 +6,22 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Any
 
 from app import create_app, services_of
-from attendance.days import local_day, moment_of
-from attendance.models import Course
+from attendance.days import local_day
 from config import Settings
 from demonstration import embedder, model, school
 from demonstration.cast import Cast
 from demonstration.clock import MovedClock
 from demonstration.folder import DemoFolder
-from demonstration.lessons import Lessons
-from demonstration.past import WEEKS, Past
+from demonstration.past import founded_on, live_through
 from demonstration.pictures import Pictures
 from demonstration.school import School, Services
 from demonstration.stages import Stages
 from demonstration.time_zone import local_time_zone
 from operations import review_crops
-
-# Before the first lesson: time to found a school.
-_FOUNDED_BEFORE = timedelta(days=2)
-_MORNING = time(8)
 
 
 @dataclass(slots=True)
@@ -67,7 +60,6 @@ class Preparation:
     def _make_school(self, settings: Settings, passwords: Mapping[str, str]) -> None:
         clock, stages = MovedClock(), self.stages
         today = local_day(clock.now(), local_time_zone())
-        founded = moment_of(today - timedelta(weeks=WEEKS) - _FOUNDED_BEFORE, _MORNING, local_time_zone())
         with ExitStack() as opened:
             with stages.stage("Loading the networks"):
                 services: Services = services_of(create_app(settings, clock=clock))
@@ -75,12 +67,12 @@ class Preparation:
             opened.callback(services.trainings.close)
             opened.callback(services.recognizer.close)
             with stages.stage("Founding a school with two courses"):
-                made = school.open_school(services, clock, founded, passwords)
+                made = school.open_school(services, clock, founded_on(today), passwords)
                 courses = school.found_courses(made, self.cast.students)
                 school.give_consents(made, self.cast.students)
             self._enrol(made)
             with stages.stage("Living through the two past weeks"):
-                self._live(made, courses, today, settings.data_dir)
+                live_through(made, courses, self.cast.students, today, review_crops.folder_of(settings.data_dir))
             clock.go_on()
             with stages.stage("Training the model"):
                 model.train(made)
@@ -103,14 +95,6 @@ class Preparation:
             stored, refused = school.enrol_faces(made, students, self.folder.students, enrolled)
         if refused:
             self.stages.say(f"  {stored} photos enrolled; {refused} were not good enough and were refused")
-
-    def _live(self, made: School, courses: tuple[Course, ...], today: date, data_dir: Path) -> None:
-        members = {member.student_id: member for member in self.cast.students}
-        lessons = Lessons(made, members, school.student_ids(made), review_crops.folder_of(data_dir))
-        past = Past(made, lessons)
-        for course in courses:
-            past.plan(course, today)
-        past.happen()
 
 
 @contextmanager
