@@ -72,6 +72,7 @@ class StudentQuery(PageQuery):
         StudentStatus, by_value=True, load_default=None, metadata={"description": "default: all but the erased"}
     )
     has_consent = ma.fields.Boolean(load_default=None)
+    has_face_images = ma.fields.Boolean(load_default=None)
     sort = ma.fields.Enum(StudentOrder, by_value=True, load_default=StudentOrder.NAME)
 
 

@@ -62,6 +62,7 @@ def list_students(
     course_id: int | None = None,
     status: StudentStatus | None = None,
     has_consent: bool | None = None,
+    has_face_images: bool | None = None,
     sort: StudentOrder = StudentOrder.NAME,
     cursor: str | None = None,
     limit: int = 50,
@@ -78,6 +79,9 @@ def list_students(
     if has_consent is not None:
         active = exists().where(Consent.student_id == Student.id, Consent.withdrawn_at.is_(None))
         query = query.where(active if has_consent else ~active)
+    if has_face_images is not None:
+        stored = exists().where(FaceImage.student_id == Student.id, FaceImage.state == FaceImageState.STORED)
+        query = query.where(stored if has_face_images else ~stored)
     query = matching(query, q)
     first = Student.name if sort is StudentOrder.NAME else Student.external_id
     page = page_of(db, query, (first, Student.id), cursor=cursor, limit=limit)

@@ -111,6 +111,8 @@ def test_students_are_found_by_words_status_and_consent_in_the_order_asked_for(s
     assert found("status=inactive") == ["x_1"]
     assert found("status=erased") == ["erased-4"]
     assert found("has_consent=false") == ["z-10"]
+    assert found("has_face_images=true") == []
+    assert sorted(found("has_face_images=false&has_consent=true")) == ["Z-9", "x_1"]
     assert found("sort=name&status=active") == ["Z-9", "z-10"]
     assert set(found("sort=external_id&limit=2")) < {"Z-9", "x_1", "z-10"}
     seen, cursor = [], ""
