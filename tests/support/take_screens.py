@@ -13,9 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
-sys.path.insert(0, str(ROOT / "backend"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "backend"))
 
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
@@ -24,6 +23,7 @@ from e2e.conftest import NORA, School, serving
 from support.browser import launch
 from support.screens import SCREENS, SIZES, Screen, facts, show
 
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "screens"
 PREPARED_VARIABLE = "SMARTATTENDANCE_TEST_SCHOOL"
 _GAP, _HEIGHT, _QUALITY = 16, 640, 82
