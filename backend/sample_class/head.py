@@ -263,8 +263,3 @@ class Head:
         folds = 0.03 * wave(y * 0.9 + side * 0.7 + p.parting) + 0.018 * wave(y * 2.1 - side * 1.3)
         cover = ramp(around * 5 + 0.25) * (0.13 + folds) - 0.05
         return whole - cover
-
-
-def hollow(person: Person) -> float:
-    """How deep the eyes lie."""
-    return EYE_DEPTH - person.eye_depth

@@ -1,7 +1,7 @@
 """Pictures of people who do not exist.
 
 ``person`` fixes everything that stays with somebody; ``shot`` fixes what changes from one picture to the next.
-The same arguments give the same picture on every machine.
+The same arguments give the same picture on every machine: see ``arithmetic``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 from sample_class.arithmetic import Array, bell, wave
 from sample_class.rendering import View, rendered
 from sample_class.shot import Shot, shot_of
-
-# Light that is shown as white; a little more than what a white wall sends back.
-WHITE = 1.0
 
 
 def portrait(person: int, shot: int = 0, size: int = 200) -> NDArray[np.uint8]:
@@ -36,7 +33,7 @@ def figure(person: int, shot: int = 0, size: int = 200) -> NDArray[np.uint8]:
 def developed(light: Array, shot: Shot) -> NDArray[np.uint8]:
     """(H, W, 3) linear light as a camera would write it, uint8."""
     rng = np.random.default_rng([*shot.seed, 1])
-    light = light * np.float32(shot.exposure / WHITE)
+    light = light * np.float32(shot.exposure)
     light /= 1 + 0.18 * light  # bright skin does not burn out
     values = encoded(light)
     # noise of a sensor: four uniform values are as good as a Gaussian one
