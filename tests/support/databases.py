@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import make_url
 
 from attendance.database import Database
 from attendance.models import Base
@@ -49,6 +49,8 @@ def postgres_database() -> Iterator[str]:
     name = f"smartattendance_test_{secrets.token_hex(4)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+        # what is committed is seen by everybody at once; only a power cut could still undo it
+        connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')  # type: ignore[arg-type]
     url = make_url(server).set(database=name).render_as_string(hide_password=False)
     try:
         database = Database(url)
@@ -60,13 +62,46 @@ def postgres_database() -> Iterator[str]:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[arg-type]
 
 
+# Far more rows than a test makes by hand; beyond, truncating costs less than deleting.
+_MANY = 2000
+_EMPTY = """
+DO $$
+DECLARE
+    name text;
+    names text[] := {names};
+    found bigint;
+    many boolean := false;
+BEGIN
+    FOREACH name IN ARRAY names LOOP
+        EXECUTE format('SELECT count(*) FROM (SELECT FROM %I LIMIT {many}) AS part', name) INTO found;
+        many := many OR found = {many};
+    END LOOP;
+    IF many THEN
+        EXECUTE (SELECT 'TRUNCATE ' || string_agg(quote_ident(n), ', ') || ' RESTART IDENTITY' FROM unnest(names) AS n);
+        RETURN;
+    END IF;
+    FOREACH name IN ARRAY names LOOP
+        EXECUTE format('SELECT count(*) FROM (SELECT FROM %I LIMIT 1) AS part', name) INTO found;
+        CONTINUE WHEN found = 0;
+        EXECUTE format('ALTER TABLE %I DISABLE TRIGGER USER', name);
+        EXECUTE format('DELETE FROM %I', name);
+        EXECUTE format('ALTER TABLE %I ENABLE TRIGGER USER', name);
+    END LOOP;
+    PERFORM setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false) FROM pg_sequences
+        WHERE schemaname = 'public' AND last_value IS NOT NULL;
+END $$
+"""
+
+
 def empty(url: str) -> None:
-    """Remove every row of a PostgreSQL database."""
-    names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
-    database = Database(url)
-    with database.writing() as db:
-        db.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
-    database.close()
+    """Remove every row of a PostgreSQL database, and count from 1 again.
+
+    Deletes what is there: truncating makes the files of all tables and indexes anew, and takes half a second.
+    """
+    # those that refer to others first
+    names = [table.name for table in reversed(Base.metadata.sorted_tables)]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(_EMPTY.format(names=f"ARRAY{names}", many=_MANY))  # type: ignore[arg-type]
 
 
 @cache

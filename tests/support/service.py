@@ -38,11 +38,14 @@ from attendance.secrets_kept import new_secret, sha256_of
 from config import Settings
 from support.clock import FrozenClock
 from support.recognition import FakeRecognizer
+from support.routing import RememberingRule
 
 PASSWORD = "a long enough passphrase"
 # As weak as it gets: a hash says itself how it was made, and tests log in hundreds of times.
 _HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 ALL_SCOPES = tuple(Scope)
+# hundreds of applications are made of the same few URLs
+Flask.url_rule_class = RememberingRule
 
 
 @dataclass
