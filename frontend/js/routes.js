@@ -10,6 +10,7 @@ export const ROUTES = [
   { path: "/courses/:id", load: () => import("./pages/course.js") },
   { path: "/sessions/:id/live", load: () => import("./pages/live.js"), roles: ["admin", "instructor"], bare: true },
   { path: "/courses/:id/import", load: () => import("./pages/course_import.js"), roles: ["admin", "instructor"] },
+  { path: "/review", load: () => import("./pages/review.js"), roles: ["admin", "instructor"] },
   { path: "/sessions/:id", load: () => import("./pages/sheet.js") },
 ];
 

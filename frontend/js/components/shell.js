@@ -1,6 +1,8 @@
 // @ts-check
 // What is around every screen: the header, where words appear, and the login that ended in the middle.
-import { html } from "../lib.js";
+import { html, useEffect } from "../lib.js";
+import { useEvery } from "../loading.js";
+import { refreshReviewCount } from "../review/count.js";
 import { t } from "../texts.js";
 import { go, path } from "../router.js";
 import { isThere } from "../routes.js";
@@ -10,6 +12,8 @@ import { Confirmation, Dialog } from "./dialog.js";
 import { Menu } from "./menu.js";
 import { Toasts } from "./toast.js";
 import { LoginForm } from "./login_form.js";
+
+const COUNT_SECONDS = 60;
 
 /** @param {{bare?: boolean, children?: any}} props bare: without the header */
 export function Shell({ bare, children }) {
@@ -68,6 +72,8 @@ function Place(place) {
 }
 
 function Header() {
+  useEffect(() => { refreshReviewCount(); }, [me.value?.id]);
+  useEvery(refreshReviewCount, COUNT_SECONDS);
   return html`<header class="site-header"><div class="bar">
     <${Menu} className="only-phone" left label=${t("nav.menu")} title=${html`<${Icon} name="menu" />`}>
       ${places().map(Place)}

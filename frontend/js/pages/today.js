@@ -5,6 +5,7 @@ import * as api from "../api.js";
 import { useEvery, useGet } from "../loading.js";
 import { go } from "../router.js";
 import { isThere } from "../routes.js";
+import { countOf, sessionsToReview } from "../review/count.js";
 import { isStaff, reviewCount } from "../state.js";
 import { day, span } from "../times.js";
 import { t } from "../texts.js";
@@ -19,7 +20,7 @@ export default function Today() {
   const today = useGet("/sessions/today");
   useEvery(today.reload, 30);
   useEffect(() => {
-    if (today.data) reviewCount.value = today.data.review.reduce((/** @type {number} */ sum, /** @type {any} */ due) => sum + due.review_count, 0);
+    if (today.data) reviewCount.value = countOf(today.data);
   }, [today.data]);
   return html`<${Page} title=${t("today.title")} lead=${day(new Date())}>
     <${Shown} from=${today} skeleton=${html`<${Skeleton} rows=${3} height="5rem" />`}>${(/** @type {any} */ data) => html`<${Day} data=${data} />`}</${Shown}>
@@ -30,6 +31,7 @@ export default function Today() {
 function Day({ data }) {
   const open = new Set(data.open.map((/** @type {any} */ due) => due.session.id));
   const others = data.today.filter((/** @type {any} */ due) => !open.has(due.session.id));
+  const toReview = sessionsToReview(data);
   // what is open or comes next has the filled button
   const next = others.find((/** @type {any} */ due) => due.session.state === "scheduled");
   return html`
@@ -40,8 +42,8 @@ function Day({ data }) {
         : html`<${Empty} title=${t("today.none_title")} text=${t(isStaff.value ? "today.none_text" : "today.none_viewer")}
             action=${isStaff.value && html`<a role="button" class=${open.size ? "secondary" : ""} href="#/courses">${t("today.to_courses")}</a>`} />`}
     </section>
-    ${isStaff.value && data.review.length > 0 && isThere("/review") && html`<section><h2>${t("today.review")}</h2>
-      ${data.review.map((/** @type {any} */ due) => html`<article class="due"><span class="when">${due.review_count}</span>
+    ${isStaff.value && toReview.length > 0 && html`<section><h2>${t("today.review")}</h2>
+      ${toReview.map((due) => html`<article class="due"><span class="when">${due.review_count}</span>
         <div class="what"><strong>${due.session.course_code} · ${due.session.course_title}</strong>
           <span class="quiet">${t("today.faces", { n: due.review_count })} · ${day(due.session.starts_at, due.session.timezone)}</span></div>
         <div class="actions"><a role="button" class="secondary" href=${`#/review?session=${due.session.id}`}>${t("today.decide")}</a></div></article>`)}

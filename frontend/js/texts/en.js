@@ -7,8 +7,9 @@ import live from "./en/live.js";
 import login from "./en/login.js";
 import course from "./en/course.js";
 import courses from "./en/courses.js";
+import review from "./en/review.js";
 import sheet from "./en/sheet.js";
 import today from "./en/today.js";
 
 /** @type {Record<string, import("../texts.js").Text>} */
-export default { ...shell, ...words, ...kiosk, ...live, ...login, ...course, ...courses, ...sheet, ...today };
+export default { ...shell, ...words, ...kiosk, ...live, ...login, ...course, ...courses, ...review, ...sheet, ...today };
