@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import marshmallow as ma
@@ -14,7 +15,7 @@ from api.context import actor, now, reading, services, writing
 from api.documented import Blueprint
 from api.schemas import Id, Moment, PageQuery, Text, page_schema
 from api.security import ADMIN, needs
-from attendance import erasures, retention
+from attendance import consents, erasures, retention
 from attendance.scopes import Scope
 from operations import own_data
 
@@ -28,6 +29,25 @@ class Confirmation(ma.Schema):
 class ErasureSchema(ErasureProgressSchema):
     student_id = Id(required=True)
     requested_by = Id(required=True, allow_none=True)
+
+
+class PolicyVersionSchema(ma.Schema):
+    policy_version = ma.fields.String(required=True)
+    students = ma.fields.Integer(required=True)
+
+
+class ConsentNumbersSchema(ma.Schema):
+    """students: all but the erased. withdrawn: consents that were ended. by_policy_version: active consents by the text
+    that was agreed to, the most first."""
+
+    students = ma.fields.Integer(required=True)
+    with_consent = ma.fields.Integer(required=True)
+    withdrawn = ma.fields.Integer(required=True)
+    face_images = ma.fields.Integer(required=True)
+    policy_version = ma.fields.String(
+        required=True, metadata={"description": "of the text that is agreed to when none is named"}
+    )
+    by_policy_version = ma.fields.List(ma.fields.Nested(PolicyVersionSchema), required=True)
 
 
 class RetentionRunSchema(ma.Schema):
@@ -72,6 +92,23 @@ class ExportStudent(MethodView):
         """Everything that is kept about a student, as a ZIP of data.json and the face images"""
         data = own_data.archive(services().database, services().faces, actor(), student_id, now())
         return downloads.file(data, "application/zip", f"student-{student_id}.zip")
+
+
+@blueprint.route("/privacy/consents")
+class ConsentNumbers(MethodView):
+    @needs(ADMIN, Scope.ADMIN_READ)
+    @blueprint.response(200, ConsentNumbersSchema)
+    def get(self) -> Any:
+        """How many students consented, and to which text"""
+        with reading() as db:
+            found = consents.numbers(db)
+        return {
+            **asdict(found),
+            "policy_version": services().policy.consent_policy_version,
+            "by_policy_version": [
+                {"policy_version": version, "students": count} for version, count in found.by_policy_version
+            ],
+        }
 
 
 @blueprint.route("/privacy/erasures")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from attendance import audit
@@ -32,6 +33,39 @@ class Withdrawal:
 
     consent: Consent
     erasure: Erasure
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """students: all but the erased. with_consent: of these. withdrawn: consents that were ended. face_images: photos
+    kept to train on. by_policy_version: active consents, as (version of the text, how many), the most first."""
+
+    students: int
+    with_consent: int
+    withdrawn: int
+    face_images: int
+    by_policy_version: Sequence[tuple[str, int]]
+
+
+def numbers(db: Session) -> Numbers:
+    """How many consented, of the whole school."""
+
+    def count(column: Any, *conditions: Any) -> int:
+        return db.scalar(select(func.count(column)).where(*conditions)) or 0
+
+    by_version = (
+        select(Consent.policy_version, func.count(Consent.id))
+        .where(Consent.withdrawn_at.is_(None))
+        .group_by(Consent.policy_version)
+        .order_by(func.count(Consent.id).desc(), Consent.policy_version)
+    )
+    return Numbers(
+        students=count(Student.id, Student.status != StudentStatus.ERASED),
+        with_consent=count(Consent.id, Consent.withdrawn_at.is_(None)),
+        withdrawn=count(Consent.id, Consent.withdrawn_at.is_not(None)),
+        face_images=count(FaceImage.id, FaceImage.state == FaceImageState.STORED),
+        by_policy_version=[(version, count) for version, count in db.execute(by_version)],
+    )
 
 
 def list_consents(db: Session, actor: Actor, student_id: int) -> Sequence[Consent]:

@@ -919,6 +919,18 @@ declare namespace Api {
     "student_id": number;
     "requested_by": number | null;
   }
+  interface PolicyVersion {
+    "policy_version": string;
+    "students": number;
+  }
+  interface ConsentNumbers {
+    "students": number;
+    "with_consent": number;
+    "withdrawn": number;
+    "face_images": number;
+    "policy_version": string;
+    "by_policy_version": (PolicyVersion)[];
+  }
   interface ErasurePage {
     "items": (Erasure)[];
     "next_cursor": string | null;

@@ -121,6 +121,23 @@ def test_withdrawing_consent_erases_everything_made_of_the_face_and_nothing_else
     assert [(each["id"], each["student_id"], each["kind"]) for each in shown] == [(erasure["id"], ids["S1"], "face")]
 
 
+def test_consents_in_numbers(school: Service) -> None:
+    admin = school.admin()
+    ids = prepared(school)
+    admin.post(f"/students/{ids['S1']}/consents/withdraw")
+    admin.post(f"/students/{ids['S2']}/consents/withdraw")
+    admin.post(f"/students/{ids['S2']}/consents", json={"method": "paper", "policy_version": "2026-b"})
+    admin.post(f"/students/{ids['S4']}/erase", json={"external_id": "S4"})
+    assert admin.get("/privacy/consents").json == {
+        "students": 3,
+        "with_consent": 2,
+        "withdrawn": 3,
+        "face_images": 1,
+        "policy_version": "1",
+        "by_policy_version": [{"policy_version": "1", "students": 1}, {"policy_version": "2026-b", "students": 1}],
+    }
+
+
 def test_erasing_a_student_takes_the_name_too_and_needs_the_id_typed(school: Service) -> None:
     ids, admin = prepared(school), school.admin()
     path = f"/students/{ids['S1']}/erase"

@@ -203,6 +203,7 @@ TABLE: dict[str, Row] = {
     # privacy
     "GET /privacy/retention": Row(ADMIN, Scope.ADMIN_READ),
     "POST /privacy/retention/run": Row(ADMIN, Scope.ADMIN_WRITE),
+    "GET /privacy/consents": Row(ADMIN, Scope.ADMIN_READ),
     "GET /privacy/erasures": Row(ADMIN, Scope.ADMIN_READ),
     "POST /students/{student_id}/erase": Row(ADMIN, Scope.ADMIN_WRITE, send=body(external_id="other"), fine=422),
     "GET /students/{student_id}/export": Row(ADMIN, Scope.ADMIN_READ),
