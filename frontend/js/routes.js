@@ -11,6 +11,8 @@ export const ROUTES = [
   { path: "/sessions/:id/live", load: () => import("./pages/live.js"), roles: ["admin", "instructor"], bare: true },
   { path: "/courses/:id/import", load: () => import("./pages/course_import.js"), roles: ["admin", "instructor"] },
   { path: "/review", load: () => import("./pages/review.js"), roles: ["admin", "instructor"] },
+  { path: "/students", load: () => import("./pages/students.js") },
+  { path: "/students/:id", load: () => import("./pages/student.js") },
   { path: "/sessions/:id", load: () => import("./pages/sheet.js") },
 ];
 

@@ -7,9 +7,11 @@ import live from "./en/live.js";
 import login from "./en/login.js";
 import course from "./en/course.js";
 import courses from "./en/courses.js";
+import capture from "./en/capture.js";
 import review from "./en/review.js";
 import sheet from "./en/sheet.js";
+import students from "./en/students.js";
 import today from "./en/today.js";
 
 /** @type {Record<string, import("../texts.js").Text>} */
-export default { ...shell, ...words, ...kiosk, ...live, ...login, ...course, ...courses, ...review, ...sheet, ...today };
+export default { ...shell, ...words, ...kiosk, ...live, ...login, ...course, ...courses, ...review, ...sheet, ...students, ...capture, ...today };

@@ -11,6 +11,7 @@ import { Icon } from "../icon.js";
 import { Empty, Shown } from "../page.js";
 import { More, Table } from "../table.js";
 import { SearchField } from "../search_field.js";
+import { FaceState } from "../student/face_state.js";
 import { AddStudent } from "./add_student.js";
 import { ChangeSign } from "./change_sign.js";
 import { EnrolmentDialog } from "./enrolment.js";
@@ -66,13 +67,6 @@ function columns(isLead, change) {
 function Student({ student }) {
   const name = isThere("/students/:id") ? html`<a href=${`#/students/${student.id}`}>${student.name}</a>` : student.name;
   return html`${name}<span class="quiet small under not-on-phone">${student.external_id}${student.status === "inactive" && ` · ${t("roster.inactive")}`}</span>`;
-}
-
-/** Whether a face can be recognised, and what is missing if not. @param {{student: Api.Student}} props */
-function FaceState({ student }) {
-  if (!student.has_consent) return html`<span class="badge">${t("roster.no_consent")}</span>`;
-  if (student.face_images === 0) return html`<span class="badge warn"><span aria-hidden="true">?</span>${t("roster.no_photos")}</span>`;
-  return html`<span class="badge good"><span aria-hidden="true">✓</span>${t("roster.photos", { n: student.face_images })}</span>`;
 }
 
 /** @param {Api.RosterEntry} entry */
