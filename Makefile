@@ -24,7 +24,7 @@ TYPED := backend/recognizer backend/training backend/attendance backend/operatio
 # Paths below are relative to this folder, so that spaces in its own path do no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean train serve check doctor test lint bench soak clean environment browser
+.PHONY: help setup demo demo-clean train serve check doctor test lint bench soak screens clean environment browser
 
 help:
 	@echo 'make setup   create .venv and install the pinned packages'
@@ -38,6 +38,7 @@ help:
 	@echo 'make lint    check style and types only'
 	@echo 'make bench   measure accuracy and speed; takes long'
 	@echo 'make soak    serve frames for a minute while models change underneath'
+	@echo 'make screens take the pictures of the page in docs/screens anew'
 	@echo 'make clean   remove caches; keeps .venv, photos and models'
 
 setup: environment
@@ -77,9 +78,13 @@ bench: environment
 	"$(VENV_PYTHON)" benchmarks/roster.py
 	"$(VENV_PYTHON)" benchmarks/scale.py
 	"$(VENV_PYTHON)" benchmarks/training_time.py
+	"$(VENV_PYTHON)" benchmarks/live_page.py
 
 soak: environment
 	"$(VENV_PYTHON)" benchmarks/hot_swap.py $(ARGS)
+
+screens: environment browser
+	"$(VENV_PYTHON)" tests/support/take_screens.py $(ARGS)
 
 clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache build
