@@ -34,15 +34,37 @@ export function Percent({ value, minimum }) {
     </svg></span>`;
 }
 
-/** A row of small squares, one a session. @param {{marks: {status: string | null, title: string}[]}} props status null: not enrolled then */
+const SIZE = 12, STEP = 15, PER_ROW = 20;
+
+/** Small squares, one a session, told apart by what is drawn in them as well as by colour. They go on in a further row when
+ * there are many. @param {{marks: {status: string | null, title: string}[]}} props status null: not enrolled then */
 export function Squares({ marks }) {
-  const size = 12, step = 15;
-  return html`<span class="squares"><svg width=${marks.length * step} height=${size} role="img" aria-label=${t("marks.squares", {
+  const rows = Math.ceil(marks.length / PER_ROW);
+  const width = Math.min(marks.length, PER_ROW) * STEP - STEP + SIZE, height = rows * STEP - STEP + SIZE;
+  return html`<span class="squares"><svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} role="img" aria-label=${t("marks.squares", {
     present: marks.filter((each) => each.status === "present" || each.status === "late").length, n: marks.length })}>
-    ${marks.map((each, index) => html`<rect x=${index * step} y="0" width=${size} height=${size} rx="3"
-      fill=${each.status && each.status !== "unmarked" ? `var(--${TONES[each.status] || "line-strong"})` : "none"}
-      stroke=${each.status === null ? "none" : each.status === "unmarked" ? "var(--line-strong)" : "none"}><title>${each.title}</title></rect>`)}
+    ${marks.map((each, index) => html`<g transform=${`translate(${(index % PER_ROW) * STEP} ${Math.floor(index / PER_ROW) * STEP})`}><title>${each.title}</title>
+      <${Square} status=${each.status} /></g>`)}
   </svg></span>`;
+}
+
+/** @param {{status: string | null}} props */
+function Square({ status }) {
+  const colour = `var(--${status ? TONES[status] || "line-strong" : "line"})`;
+  const frame = html`<rect x="0.75" y="0.75" width="10.5" height="10.5" rx="2.5" fill="var(--card)" stroke=${colour} stroke-width="1.5" />`;
+  if (status === "present") return html`<rect width="12" height="12" rx="3" fill=${colour} />`;
+  if (status === "late") return html`${frame}<path d="M1 6h10v3a2 2 0 0 1-2 2H3a2 2 0 0 1-2-2Z" fill=${colour} />`;
+  if (status === "left_early") return html`${frame}<path d="M1 6h10V3a2 2 0 0 0-2-2H3a2 2 0 0 0-2 2Z" fill=${colour} />`;
+  if (status === "absent") return html`${frame}<path d="M3.5 3.5l5 5M8.5 3.5l-5 5" stroke=${colour} stroke-width="1.5" />`;
+  if (status === "excused") return html`${frame}<path d="M3.5 8.5l5-5" stroke=${colour} stroke-width="1.5" />`;
+  if (status === "unmarked") return frame;
+  return html`<rect x="4" y="5.5" width="4" height="1" fill=${colour} />`;
+}
+
+/** What the squares mean. */
+export function SquaresKey() {
+  return html`<ul class="squares-key" aria-hidden="true">${Object.keys(SIGNS).filter((status) => status !== "unmarked").map((status) => html`<li>
+    <svg width=${SIZE} height=${SIZE} viewBox=${`0 0 ${SIZE} ${SIZE}`}><${Square} status=${status} /></svg>${t(`status.${status}`)}</li>`)}</ul>`;
 }
 
 /** How sure a recognition is, in words. @param {{band: string | null}} props */

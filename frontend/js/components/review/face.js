@@ -49,7 +49,7 @@ export function Face({ item, place, waiting, decide, move }) {
     <figure class="seen">
       ${isGone ? html`<p class="no-picture">${t("review.no_picture")}</p>`
         : html`<img src=${api.addressOf(`/review/${item.id}/crop`)} alt=${t("review.crop")} onError=${() => setMissing(true)} />`}
-      <figcaption><span class="moves"><${Move} step=${-1} move=${move} /><span class="number">${place}</span><${Move} step=${1} move=${move} /></span><span>${who}</span></figcaption>
+      <figcaption><span class="moves"><${Move} step=${-1} move=${move} /><span class="number nowrap">${place}</span><${Move} step=${1} move=${move} /></span><span>${who}</span></figcaption>
     </figure>
     <div class="who">
       <h2>${t(isGone ? "review.nobody_can" : isLocked ? "review.locked" : "review.whose")}</h2>

@@ -1,0 +1,90 @@
+// @ts-check
+// Drawings of numbers by uPlot, in the colours of the theme, as wide as their place; what they show is said in words as well.
+import { html, useEffect, useRef, useState } from "../lib.js";
+import uPlot from "../../vendor/uplot.mjs";
+
+const STYLE = "vendor/uplot.min.css";
+const NAMES = /** @type {const} */ (["ink", "quiet", "line", "accent", "accent-soft"]);
+/** On paper, whatever the theme is. @type {Colours} */
+const BLACK = { ink: "#000", quiet: "#000", line: "#bbb", accent: "#000", "accent-soft": "#ddd" };
+
+/** @typedef {Record<typeof NAMES[number], string>} Colours */
+/** @typedef {(colours: Colours) => Partial<uPlot.Options> & {series: uPlot.Series[], axes: uPlot.Axis[]}} Design */
+
+/**
+ * @param {{title: string, text: string, design: Design, data: uPlot.AlignedData, say: (index: number) => string, height?: number}} props
+ *   text: what it shows, in a sentence or two. say: what is under the pointer, by its index in `data`
+ */
+export function Chart({ title, text, design, data, say, height = 220 }) {
+  const place = useRef(/** @type {HTMLElement | null} */ (null));
+  const [pointed, setPointed] = useState(/** @type {number | null} */ (null));
+  const [isReady, setReady] = useState(isStyled());
+  useEffect(() => { if (!isReady) addStyle(() => setReady(true)); }, []);
+
+  useEffect(() => {
+    const element = place.current;
+    if (!element || !isReady) return undefined;
+    /** @type {uPlot | null} */
+    let plot = null;
+    /** @param {Colours} colours */
+    const draw = (colours) => {
+      plot?.destroy();
+      const made = design(colours);
+      plot = new uPlot({
+        width: element.clientWidth, height, legend: { show: false }, padding: [12, 12, 0, 0], ...made,
+        cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
+        axes: made.axes.map((axis) => ({
+          stroke: colours.quiet, font: `14px ${getComputedStyle(element).fontFamily}`, ticks: { show: false },
+          grid: { stroke: colours.line, width: 1 }, ...axis,
+        })),
+        hooks: { ...made.hooks, setCursor: [(/** @type {uPlot} */ now) => setPointed(now.cursor.left !== undefined && now.cursor.left >= 0 ? now.cursor.idx ?? null : null)] },
+      }, data, element);
+    };
+    const redraw = () => draw(coloursIn(element));
+    const blacken = () => draw(BLACK);
+    redraw();
+    const sizes = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height }));
+    sizes.observe(element);
+    const themes = new MutationObserver(redraw);
+    themes.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    addEventListener("beforeprint", blacken);
+    addEventListener("afterprint", redraw);
+    return () => {
+      sizes.disconnect();
+      themes.disconnect();
+      removeEventListener("beforeprint", blacken);
+      removeEventListener("afterprint", redraw);
+      plot?.destroy();
+    };
+  }, [isReady, data, height]);
+
+  return html`<figure class="chart card">
+    <figcaption><strong>${title}</strong><span class="quiet number">${pointed === null ? "" : say(pointed)}</span></figcaption>
+    <div class="plot" ref=${place} role="img" aria-label=${text} style=${{ height: `${height}px` }}></div>
+  </figure>`;
+}
+
+/** @param {HTMLElement} element @returns {Colours} as the browser computes them: a token alone may be light-dark() */
+function coloursIn(element) {
+  const probe = element.appendChild(document.createElement("span"));
+  const found = NAMES.map((name) => {
+    probe.style.color = `var(--${name})`;
+    return [name, getComputedStyle(probe).color];
+  });
+  probe.remove();
+  return Object.fromEntries(found);
+}
+
+const link = () => /** @type {HTMLLinkElement | null} */ (document.querySelector(`link[href="${STYLE}"]`));
+const isStyled = () => Boolean(link()?.sheet);
+
+/** The library's style sheet, fetched with the first chart. @param {() => void} done */
+function addStyle(done) {
+  const made = link() ?? document.createElement("link");
+  made.addEventListener("load", done, { once: true });
+  // without it the chart is still readable
+  made.addEventListener("error", done, { once: true });
+  made.rel = "stylesheet";
+  made.href = STYLE;
+  if (!made.isConnected) document.head.append(made);
+}

@@ -1,0 +1,59 @@
+// @ts-check
+// How many had arrived, from minute to minute.
+import { html, useMemo } from "../../lib.js";
+import uPlot from "../../../vendor/uplot.mjs";
+import { clock } from "../../times.js";
+import { t } from "../../texts.js";
+import { Chart } from "../chart.js";
+
+/** @param {{report: Api.SessionReport, session: Api.Session}} props */
+export function ArrivalsChart({ report, session }) {
+  const { timeline, expected } = report;
+  const zone = session.timezone;
+  const late = seconds(session.late_after ?? report.session.ends_at);
+  const data = useMemo(() => {
+    const first = Math.min(seconds(report.session.starts_at), seconds(timeline[0]?.minute ?? report.session.starts_at)) - 60;
+    // as long as somebody came, and a little further than the limit of lateness
+    const last = Math.max(seconds(timeline.at(-1)?.minute ?? report.session.starts_at), Math.min(late, seconds(report.session.ends_at))) + 300;
+    return /** @type {uPlot.AlignedData} */ ([
+      [first, ...timeline.map((line) => seconds(line.minute)), last], [0, ...timeline.map((line) => line.total), timeline.at(-1)?.total ?? 0]]);
+  }, [report, late]);
+  if (timeline.length === 0) return null;
+  const [begin, end] = [clock(report.first_arrival, zone), clock(report.last_arrival, zone)];
+  const text = t("report.arrivals_text", { n: timeline[timeline.length - 1].total, expected, begin, end });
+  return html`<${Chart} title=${t("report.arrivals")} text=${text} data=${data} height=${240}
+    say=${(/** @type {number} */ index) => `${clock(new Date(data[0][index] * 1000), zone)} · ${t("report.of", { n: data[1][index] ?? 0, expected })}`}
+    design=${(/** @type {import("../chart.js").Colours} */ colours) => ({
+      scales: { x: { time: false, range: () => [data[0][0], data[0][data[0].length - 1]] }, y: { range: () => [0, Math.max(1, expected)] } },
+      series: [{}, { stroke: colours.accent, fill: colours["accent-soft"], width: 2, points: { show: false }, paths: uPlot.paths.stepped?.({ align: 1 }) }],
+      axes: [{ grid: { show: false }, space: 64, incrs: [60, 120, 300, 600, 900, 1800, 3600, 7200],
+        values: (/** @type {uPlot} */ _, /** @type {number[]} */ splits) => splits.map((each) => clock(new Date(each * 1000), zone)) },
+      { size: 48, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000], space: 32 }],
+      hooks: { draw: [(/** @type {uPlot} */ plot) => drawLimit(plot, late, colours, t("report.late_from"))] },
+    })} />`;
+}
+
+/** @param {string} moment */
+const seconds = (moment) => Math.floor(Date.parse(moment) / 1000);
+
+/** A dashed line where lateness begins. @param {uPlot} plot @param {number} at @param {import("../chart.js").Colours} colours @param {string} words */
+function drawLimit(plot, at, colours, words) {
+  const { min, max } = plot.scales.x;
+  if (min === undefined || max === undefined || at < min || at > max) return;
+  const { ctx, bbox } = plot;
+  const x = Math.round(plot.valToPos(at, "x", true));
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = colours.ink;
+  ctx.lineWidth = 1.5 * devicePixelRatio;
+  ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
+  ctx.beginPath();
+  ctx.moveTo(x, bbox.top);
+  ctx.lineTo(x, bbox.top + bbox.height);
+  ctx.stroke();
+  ctx.font = `${14 * devicePixelRatio}px sans-serif`;
+  const isRight = x + ctx.measureText(words).width + 12 * devicePixelRatio < bbox.left + bbox.width;
+  ctx.textAlign = isRight ? "left" : "right";
+  ctx.textBaseline = "bottom";
+  ctx.fillText(words, x + (isRight ? 6 : -6) * devicePixelRatio, bbox.top + bbox.height - 4 * devicePixelRatio);
+  ctx.restore();
+}
