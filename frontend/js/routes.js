@@ -13,7 +13,13 @@ export const ROUTES = [
   { path: "/review", load: () => import("./pages/review.js"), roles: ["admin", "instructor"] },
   { path: "/students", load: () => import("./pages/students.js") },
   { path: "/students/:id", load: () => import("./pages/student.js") },
+  { path: "/reports", load: () => import("./pages/reports.js") },
+  { path: "/reports/courses/:id", load: () => import("./pages/course_report.js") },
+  { path: "/reports/students/:id", load: () => import("./pages/student_report.js") },
+  { path: "/reports/sessions/:id", load: () => import("./pages/session_report.js") },
   { path: "/sessions/:id", load: () => import("./pages/sheet.js") },
+  { path: "/account", load: () => import("./pages/account.js") },
+  { path: "/users", load: () => import("./pages/users.js"), roles: ["admin"] },
 ];
 
 /** Whether an address such as "/courses" leads to a screen. @param {string} address */

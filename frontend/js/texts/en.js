@@ -8,10 +8,12 @@ import login from "./en/login.js";
 import course from "./en/course.js";
 import courses from "./en/courses.js";
 import capture from "./en/capture.js";
+import reports from "./en/reports.js";
 import review from "./en/review.js";
 import sheet from "./en/sheet.js";
 import students from "./en/students.js";
 import today from "./en/today.js";
+import users from "./en/users.js";
 
 /** @type {Record<string, import("../texts.js").Text>} */
-export default { ...shell, ...words, ...kiosk, ...live, ...login, ...course, ...courses, ...review, ...sheet, ...students, ...capture, ...today };
+export default { ...shell, ...words, ...kiosk, ...live, ...login, ...course, ...courses, ...reports, ...review, ...sheet, ...students, ...capture, ...today, ...users };
