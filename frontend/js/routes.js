@@ -12,6 +12,7 @@ export const ROUTES = [
   { path: "/courses/:id/import", load: () => import("./pages/course_import.js"), roles: ["admin", "instructor"] },
   { path: "/review", load: () => import("./pages/review.js"), roles: ["admin", "instructor"] },
   { path: "/students", load: () => import("./pages/students.js") },
+  { path: "/students/:id/capture", load: () => import("./pages/capture.js"), roles: ["admin", "instructor"], bare: true },
   { path: "/students/:id", load: () => import("./pages/student.js") },
   { path: "/reports", load: () => import("./pages/reports.js") },
   { path: "/reports/courses/:id", load: () => import("./pages/course_report.js") },

@@ -110,7 +110,7 @@ function Room({ session }) {
   return html`<main class="live" id="main">
     <h1 class="visually-hidden" tabindex="-1">${t("live.heading", { course: session.course_title })}</h1>
     <${Stage} camera=${camera.camera} tracks=${tracks} arrived=${arrived} mirrored=${mirrored} numbers=${isAdmin.value} video=${video}>
-      ${camera.trouble && state !== "ended" && html`<${CameraTrouble} kind=${camera.trouble} session=${session.id} retry=${camera.retry}
+      ${camera.trouble && state !== "ended" && html`<${CameraTrouble} kind=${camera.trouble} otherwise=${{ href: `#/sessions/${session.id}`, text: t("camera.by_hand") }} retry=${camera.retry}
         onDemo=${camera.hasDemo && camera.trouble !== "paused" ? () => camera.choose("demo") : undefined} />`}
       <${Controls} mirrored=${mirrored} onMirror=${mirror} isHeard=${isHeard.value} onSound=${() => (isHeard.value = !isHeard.value)} onStop=${camera.camera ? camera.stop : undefined}>
         <${CameraPicker} camera=${camera} />

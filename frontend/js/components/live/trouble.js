@@ -6,9 +6,10 @@ import { Icon } from "../icon.js";
 
 /**
  * In the place of the picture, while there is no camera.
- * @param {{kind: string, session: number, retry: () => void, onDemo?: () => void}} props kind: a CameraTrouble, "starting" or "paused"
+ * @param {{kind: string, otherwise: {href: string, text: string}, retry: () => void, onDemo?: () => void}} props
+ *   kind: a CameraTrouble, "starting" or "paused"; otherwise: how it goes on without a camera
  */
-export function CameraTrouble({ kind, session, retry, onDemo }) {
+export function CameraTrouble({ kind, otherwise, retry, onDemo }) {
   if (kind === "starting") return html`<div class="trouble" role="status"><p>${t("camera.starting")}</p></div>`;
   return html`<div class="trouble" role="alert">
     <${Icon} name="camera" size=${40} />
@@ -17,7 +18,7 @@ export function CameraTrouble({ kind, session, retry, onDemo }) {
     <div class="actions">
       ${kind !== "insecure" && html`<button type="button" onClick=${retry}>${t(kind === "paused" ? "camera.start" : "camera.again")}</button>`}
       ${onDemo && html`<button type="button" class="secondary" onClick=${onDemo}>${t("camera.use_demo")}</button>`}
-      <a role="button" class="secondary" href=${`#/sessions/${session}`}>${t("camera.by_hand")}</a>
+      <a role="button" class="secondary" href=${otherwise.href}>${otherwise.text}</a>
     </div>
   </div>`;
 }

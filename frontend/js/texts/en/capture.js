@@ -58,6 +58,7 @@ export default {
   "capture.too_small": "Come closer",
   "capture.turn_left": "Turn a little to your left",
   "capture.turn_right": "Turn a little to your right",
+  "capture.unskip": "Take",
   "capture.upload": "Use photos from files",
   "capture.upright": "Hold your head upright",
   "capture.vary_1": "Smile",
