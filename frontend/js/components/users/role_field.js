@@ -1,0 +1,14 @@
+// @ts-check
+import { html, useState } from "../../lib.js";
+import { t } from "../../texts.js";
+import { Field } from "../form.js";
+
+const ROLES = /** @type {const} */ (["instructor", "viewer", "admin"]);
+
+/** Choosing a role, and what it may do. @param {{role: string, disabled?: boolean}} props disabled: of oneself */
+export function RoleField({ role, disabled }) {
+  const [chosen, setChosen] = useState(role);
+  return html`<${Field} as="select" label=${t("users.role")} name="role" disabled=${disabled} hint=${t(disabled ? "users.role_own" : `users.may_${chosen}`)}
+    onChange=${(/** @type {any} */ event) => setChosen(event.target.value)}>
+    ${ROLES.map((each) => html`<option value=${each} selected=${each === role}>${t(`role.${each}`)}</option>`)}</${Field}>`;
+}
