@@ -37,7 +37,7 @@ def processor(case: Case) -> Iterator[Finding]:
         )
     elif cores == 1:
         yield note(
-            "cores",
+            "one_core",
             "Processor",
             "one core: the page waits while a frame is recognised",
             "Give the machine a second core, if you can.",
@@ -60,7 +60,7 @@ def memory(case: Case) -> Iterator[Finding]:
     text = f"{size(available)} are free"
     if available < _ENOUGH:
         yield note(
-            "memory",
+            "memory_low",
             "Memory",
             f"{text}, and the networks take about 1.5 GB"
             + (f"; {size(swapped)} were moved to the disk" if swapped else ""),

@@ -65,7 +65,9 @@ def facenet(case: Case) -> Iterator[Finding]:
             yield problem("facenet_unusable", "FaceNet", str(error).split(". ")[0], _named_remedy())
             return
         what = "the official file" if found.sha256 == OFFICIAL_FACENET.sha256 else "not the official file, but yours"
-        yield ok("facenet", "FaceNet", f"{shown(named)}, SHA-256 {found.sha256[:_SHOWN_OF_A_HASH]}..., {what}")
+        yield ok(
+            "facenet", "FaceNet", f"{shown(named)}, SHA-256 beginning with {found.sha256[:_SHOWN_OF_A_HASH]}, {what}"
+        )
         return
     yield from _official(case, choice)
 
@@ -94,7 +96,7 @@ def dlib(case: Case) -> Iterator[Finding]:
             reinstall,
         )
         return
-    yield ok("dlib", "dlib's network", f"{found.origin}, SHA-256 {found.sha256[:_SHOWN_OF_A_HASH]}...")
+    yield ok("dlib", "dlib's network", f"{found.origin}, SHA-256 beginning with {found.sha256[:_SHOWN_OF_A_HASH]}")
 
 
 def in_use(case: Case) -> Iterator[Finding]:

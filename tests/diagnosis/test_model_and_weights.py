@@ -1,0 +1,184 @@
+"""The networks' weights and the model."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from config import Settings
+from diagnosis import model, speed, weights
+from diagnosis.case import Case
+from diagnosis.finding import Status
+from recognizer.artifact import MODEL_FILE
+from recognizer.embeddings import FaceEmbedder
+from recognizer.types import EmbedderInfo
+from support.diagnosing import NOW, add_school, by_code, look, publish_model, tree, troubles
+from support.models import make_embedder
+from support.service import make_settings
+
+DLIB = make_embedder()
+PROBLEM, NOTE = Status.PROBLEM, Status.NOTE
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    return make_settings(tmp_path, database_url)
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Settings:
+    """Settings of a school without a database."""
+    return make_settings(tmp_path, f"sqlite:///{tmp_path}/instance/none.sqlite3")
+
+
+def model_troubles(settings: Settings) -> dict[str, Status]:
+    return troubles(look(settings, model.CHECKS))
+
+
+def test_a_model_and_those_it_knows_are_well(settings: Settings, database_url: str, tmp_path: Path) -> None:
+    add_school(database_url, ["a", "b"])
+    publish_model(settings.model_dir, DLIB, ["a", "b"], NOW - timedelta(days=3))
+    before = tree(tmp_path)
+    found = look(settings, model.CHECKS)
+    assert troubles(found) == {}
+    assert "3 days ago, 2 students" in by_code(found)["model"].found
+    assert tree(tmp_path) == before
+
+
+def test_a_model_that_knows_others_than_it_should(settings: Settings, database_url: str) -> None:
+    add_school(database_url, ["a", "b", "c"], withdrawn=("b",))
+    publish_model(settings.model_dir, DLIB, ["a", "b"])
+    found = look(settings, model.CHECKS)
+    assert troubles(found) == {"model_knows_withdrawn": PROBLEM, "model_lacks_students": NOTE}
+    assert (by_code(found)["model_knows_withdrawn"].command or "").endswith("check --erase b")
+    assert "(c)" in by_code(found)["model_lacks_students"].found
+
+
+def test_a_model_of_another_school(settings: Settings, database_url: str) -> None:
+    add_school(database_url, ["a", "b"])
+    publish_model(settings.model_dir, DLIB, ["x", "y"])
+    assert model_troubles(settings) == {"model_of_others": PROBLEM}
+
+
+def test_none_yet(alone: Settings) -> None:
+    found = look(alone, model.CHECKS)
+    assert troubles(found) == {"no_model": PROBLEM}
+    assert "Put photos" in (found[0].remedy or "")
+    (alone.dataset_dir / "S1").mkdir(parents=True)
+    [found_now] = look(alone, model.CHECKS)
+    assert "photos of 1 student are there" in found_now.found
+
+
+def test_a_model_that_is_refused(alone: Settings) -> None:
+    publish_model(alone.model_dir, DLIB, ["a", "b"])
+    path = alone.model_dir / MODEL_FILE
+    content = path.read_bytes()
+    path.write_bytes(b"foreign" + content)
+    found = look(alone, model.CHECKS)
+    assert troubles(found) == {"model_refused": PROBLEM}
+    assert "there is v1" in (found[0].remedy or "")
+    path.write_bytes(content)
+    assert model_troubles(alone) == {}
+    signed = replace(alone, model_signing_key="s3cret-key-of-thirty-two-characters")
+    assert model_troubles(signed) == {"model_refused": PROBLEM}
+
+
+def test_an_old_and_an_unlisted_model(alone: Settings) -> None:
+    publish_model(alone.model_dir, DLIB, ["a", "b"], NOW - timedelta(days=400))
+    assert model_troubles(alone) == {"model_old": NOTE}
+    (alone.model_dir / "MANIFEST.json").unlink()
+    assert model_troubles(alone) == {"model_old": NOTE, "model_unlisted": NOTE}
+
+
+def weight_troubles(settings: Settings) -> dict[str, Status]:
+    return troubles(look(settings, weights.CHECKS))
+
+
+def test_dlib_is_well_and_not_asked_for_facenet(alone: Settings, tmp_path: Path) -> None:
+    found = look(alone, weights.CHECKS)
+    assert troubles(found) == {}
+    assert "not needed" in by_code(found)["facenet"].found
+    assert "SMARTATTENDANCE_EMBEDDER" in by_code(found)["embedder"].found
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "said"),
+    [
+        ({"embedder": "auto"}, {"facenet_missing": NOTE}, "dlib's network is used"),
+        ({"embedder": "auto", "allow_download": True}, {"facenet_missing": NOTE}, "tries to download it (112 MB"),
+        ({"embedder": "facenet"}, {"facenet_missing": PROBLEM, "no_weights": PROBLEM}, "does not exist"),
+        (
+            {"embedder": "auto", "facenet_weights": Path("nowhere.pt")},
+            {"facenet_unusable": PROBLEM, "no_weights": PROBLEM},
+            "nowhere.pt does not exist",
+        ),
+    ],
+)
+def test_facenet_that_is_not_there(
+    alone: Settings, tmp_path: Path, changes: dict[str, object], expected: dict[str, Status], said: str
+) -> None:
+    found = look(replace(alone, **changes), weights.CHECKS)  # type: ignore[arg-type]
+    assert troubles(found) == expected
+    assert said in found[0].found
+    assert list(tmp_path.iterdir()) == []  # nothing was downloaded, and no folder made for it
+
+
+def test_what_the_model_was_trained_with_is_asked_for(alone: Settings) -> None:
+    facenet = make_embedder(id="facenet")
+    publish_model(alone.model_dir, facenet, ["a", "b"])
+    assert weight_troubles(replace(alone, embedder="auto")) == {"facenet_missing": PROBLEM, "no_weights": PROBLEM}
+
+
+def test_an_official_file_that_is_damaged(alone: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from recognizer import weights as source
+    from recognizer.download import RemoteFile
+
+    assert alone.cache_dir is not None
+    alone.cache_dir.mkdir()
+    content = b"weights"
+    official = RemoteFile("https://example.org/w.pt", len(content), hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(source, "OFFICIAL_FACENET", official)
+    (alone.cache_dir / "w.pt").write_bytes(content)
+    before = tree(tmp_path)
+    settings = replace(alone, embedder="auto")
+    assert weight_troubles(settings) == {}
+    assert tree(tmp_path) == before  # not even a note that it was verified
+    (alone.cache_dir / "w.pt").write_bytes(b"WEIGHTS")
+    found = look(settings, weights.CHECKS)
+    assert troubles(found) == {"facenet_missing": NOTE}
+    assert "damaged or another file" in found[0].found
+
+
+def test_dlibs_file_that_is_not_as_it_was_packed(tmp_path: Path) -> None:
+    case = Case.of_environment({"SMARTATTENDANCE_EMBEDDER": "dlib"})
+    found = weights.usable(case)
+    assert found is not None
+    assert weights._is_as_packed("face_recognition_models", found.path, found.sha256)
+    assert not weights._is_as_packed("face_recognition_models", found.path, "0" * 64)
+
+
+def test_a_model_of_another_network_is_found_out_when_the_network_is_loaded(
+    alone: Settings, dlib_embedder: FaceEmbedder
+) -> None:
+    other: EmbedderInfo = make_embedder(dimension=dlib_embedder.info.dimension)
+    publish_model(alone.model_dir, other, ["a", "b"])
+    found = look(alone, speed.CHECKS)
+    assert troubles(found)["model_of_another_network"] is PROBLEM
+    assert {"speed", "slow", "too_slow"} & set(by_code(found))
+
+
+@pytest.mark.parametrize(("milliseconds", "code"), [(50, "speed"), (800, "slow"), (9000, "too_slow")])
+def test_what_a_speed_means(alone: Settings, milliseconds: int, code: str) -> None:
+    [found] = speed._measured(Case(alone, {}), 3.0, milliseconds / 1000)
+    assert found.code == code
+    assert f"{1000 / milliseconds:.1f} frames a second" in found.found
+
+
+def test_a_device_that_is_not_there(alone: Settings) -> None:
+    found = speed._not_built(RuntimeError("no CUDA"), "cuda")
+    assert found.code == "device_unusable" and "SMARTATTENDANCE_DEVICE" in (found.command or "")
