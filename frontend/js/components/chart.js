@@ -31,7 +31,7 @@ export function Chart({ title, text, design, data, say, height = 220 }) {
       plot?.destroy();
       const made = design(colours);
       plot = new uPlot({
-        width: element.clientWidth, height, legend: { show: false }, padding: [12, 12, 0, 0], ...made,
+        width: element.clientWidth, height, legend: { show: false }, padding: [12, 24, 0, 0], ...made,
         cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
         axes: made.axes.map((axis) => ({
           stroke: colours.quiet, font: `14px ${getComputedStyle(element).fontFamily}`, ticks: { show: false },
@@ -87,4 +87,31 @@ function addStyle(done) {
   made.rel = "stylesheet";
   made.href = STYLE;
   if (!made.isConnected) document.head.append(made);
+}
+
+/**
+ * A dashed line across a chart, at a value of one of its scales, with words at its foot. For `hooks.draw`.
+ * @param {uPlot} plot @param {Colours} colours @param {"x" | "y"} scale @param {number} at @param {string} [words] of a line at a value of x
+ */
+export function dashed(plot, colours, scale, at, words = "") {
+  const { min, max } = plot.scales[scale];
+  if (min === undefined || max === undefined || at < min || at > max) return;
+  const { ctx, bbox } = plot;
+  const pixel = uPlot.pxRatio;
+  const place = Math.round(plot.valToPos(at, scale, true));
+  const [right, bottom] = [bbox.left + bbox.width, bbox.top + bbox.height];
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = colours.ink;
+  ctx.lineWidth = 1.5 * pixel;
+  ctx.setLineDash([6 * pixel, 4 * pixel]);
+  ctx.beginPath();
+  ctx.moveTo(scale === "x" ? place : bbox.left, scale === "x" ? bbox.top : place);
+  ctx.lineTo(scale === "x" ? place : right, scale === "x" ? bottom : place);
+  ctx.stroke();
+  ctx.font = `${14 * pixel}px ${getComputedStyle(plot.root).fontFamily}`;
+  const isRight = place + ctx.measureText(words).width + 12 * pixel < right;
+  ctx.textAlign = isRight ? "left" : "right";
+  ctx.textBaseline = "bottom";
+  ctx.fillText(words, place + (isRight ? 6 : -6) * pixel, bottom - 4 * pixel);
+  ctx.restore();
 }

@@ -30,7 +30,8 @@ export default function CoursePage({ id }) {
   const isLead = isAdmin.value || (isStaff.value && staff.some((each) => each.user_id === me.value?.id && each.is_lead));
   const names = Object.keys(PARTS).filter((name) => name !== "settings" || isLead);
   const tab = names.find((name) => name === query.value.get("tab")) ?? "roster";
-  return html`<${Page} title=${`${course.code} · ${course.title}`} lead=${`${course.term} · ${course.timezone}`} back=${{ href: "#/courses", text: t("courses.title") }}>
+  return html`<${Page} title=${`${course.code} · ${course.title}`} lead=${`${course.term} · ${course.timezone}`} back=${{ href: "#/courses", text: t("courses.title") }}
+    actions=${html`<a role="button" class="secondary" href=${`#/reports/courses/${id}`}>${t("report.report")}</a>`}>
     ${course.archived_at && html`<${Archived} course=${course} isLead=${isLead} changed=${loaded.reload} />`}
     <${ProblemNote} problem=${loaded.problem} retry=${loaded.reload} />
     <${Tabs} label=${t("course.parts")} items=${names.map((name) => ({ href: `#/courses/${id}?tab=${name}`, text: t(`course.${name}`), current: name === tab }))} />

@@ -53,6 +53,7 @@ function Acts({ session, changed }) {
     ${isStaff.value && session.state === "scheduled" && html`<button type="button" onClick=${() => send("open")}>${t("sheet.open")}</button>`}
     ${isStaff.value && session.state === "open" && html`<a role="button" href=${`#/sessions/${session.id}/live`}><${Icon} name="camera" />${t("sheet.to_live")}</a>
       <button type="button" class="secondary" onClick=${close}>${t("sheet.close")}</button>`}
+    ${session.state !== "scheduled" && html`<a role="button" class="secondary" href=${`#/reports/sessions/${session.id}`}>${t("report.report")}</a>`}
     <${Menu} className="framed" label=${t("sheet.export")} title=${html`${t("sheet.export")}<${Icon} name="down" size=${16} />`}>
       <a href=${api.addressOf(`/sessions/${session.id}/sheet.csv`)} download><${Icon} name="download" size=${18} />${t("sheet.csv")}</a>
       <a href=${api.addressOf(`/sessions/${session.id}/sheet.xlsx`)} download><${Icon} name="download" size=${18} />${t("sheet.xlsx")}</a>

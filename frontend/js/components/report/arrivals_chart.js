@@ -4,7 +4,7 @@ import { html, useMemo } from "../../lib.js";
 import uPlot from "../../../vendor/uplot.mjs";
 import { clock } from "../../times.js";
 import { t } from "../../texts.js";
-import { Chart } from "../chart.js";
+import { Chart, dashed } from "../chart.js";
 
 /** @param {{report: Api.SessionReport, session: Api.Session}} props */
 export function ArrivalsChart({ report, session }) {
@@ -26,34 +26,20 @@ export function ArrivalsChart({ report, session }) {
     design=${(/** @type {import("../chart.js").Colours} */ colours) => ({
       scales: { x: { time: false, range: () => [data[0][0], data[0][data[0].length - 1]] }, y: { range: () => [0, Math.max(1, expected)] } },
       series: [{}, { stroke: colours.accent, fill: colours["accent-soft"], width: 2, points: { show: false }, paths: uPlot.paths.stepped?.({ align: 1 }) }],
-      axes: [{ grid: { show: false }, space: 64, incrs: [60, 120, 300, 600, 900, 1800, 3600, 7200],
+      axes: [{ size: 32, grid: { show: false }, space: 64, incrs: [60, 120, 300, 600, 900, 1800, 3600, 7200],
         values: (/** @type {uPlot} */ _, /** @type {number[]} */ splits) => splits.map((each) => clock(new Date(each * 1000), zone)) },
-      { size: 48, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000], space: 32 }],
-      hooks: { draw: [(/** @type {uPlot} */ plot) => drawLimit(plot, late, colours, t("report.late_from"))] },
+      { size: 48, splits: () => splitsOf(Math.max(1, expected)) }],
+      hooks: { draw: [(/** @type {uPlot} */ plot) => dashed(plot, colours, "x", late, t("report.late_from"))] },
     })} />`;
 }
 
 /** @param {string} moment */
 const seconds = (moment) => Math.floor(Date.parse(moment) / 1000);
 
-/** A dashed line where lateness begins. @param {uPlot} plot @param {number} at @param {import("../chart.js").Colours} colours @param {string} words */
-function drawLimit(plot, at, colours, words) {
-  const { min, max } = plot.scales.x;
-  if (min === undefined || max === undefined || at < min || at > max) return;
-  const { ctx, bbox } = plot;
-  const x = Math.round(plot.valToPos(at, "x", true));
-  ctx.save();
-  ctx.strokeStyle = ctx.fillStyle = colours.ink;
-  ctx.lineWidth = 1.5 * devicePixelRatio;
-  ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
-  ctx.beginPath();
-  ctx.moveTo(x, bbox.top);
-  ctx.lineTo(x, bbox.top + bbox.height);
-  ctx.stroke();
-  ctx.font = `${14 * devicePixelRatio}px sans-serif`;
-  const isRight = x + ctx.measureText(words).width + 12 * devicePixelRatio < bbox.left + bbox.width;
-  ctx.textAlign = isRight ? "left" : "right";
-  ctx.textBaseline = "bottom";
-  ctx.fillText(words, x + (isRight ? 6 : -6) * devicePixelRatio, bbox.top + bbox.height - 4 * devicePixelRatio);
-  ctx.restore();
+/** What the scale is labelled with: the whole class, and round numbers that do not touch it. @param {number} expected */
+function splitsOf(expected) {
+  const step = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000].find((each) => expected / each <= 5) ?? expected;
+  const found = [];
+  for (let each = 0; each <= expected - step / 2; each += step) found.push(each);
+  return [...found, expected];
 }

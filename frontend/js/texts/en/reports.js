@@ -35,6 +35,7 @@ export default {
   "report.of": "{n} of {expected}",
   "report.order_attendance": "attendance, lowest first",
   "report.order_name": "name",
+  "report.report": "Report",
   "report.sessions": "Sessions",
   "report.sessions_counted": "sessions",
   "report.students": "Students",
