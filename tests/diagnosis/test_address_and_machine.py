@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import listening
 from config import Settings
 from diagnosis import address, machine
 from diagnosis.case import Case
@@ -88,14 +89,20 @@ def test_who_answers_at_the_port(status: int, body: bytes, code: str) -> None:
     assert code != "server_not_ready" or "there is no model" in found.found
 
 
-def test_nobody_answers() -> None:
+def _refuse() -> None:
+    raise listening.why_unusable("127.0.0.9", 1, OSError())
+
+
+def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     [found] = look(Settings(port=port), SERVER)
     assert found.code == "server_off"
-    [found] = look(Settings(host="127.0.0.1.1", port=port), SERVER)
-    assert found.code == "port_unusable"
+    with monkeypatch.context() as patch:
+        patch.setattr(listening, "bound_sockets", lambda host, port: _refuse())
+        [found] = look(Settings(port=port), SERVER)
+    assert found.code == "port_unusable" and "not an address of this machine" in found.found
 
 
 def test_an_https_address_that_does_not_answer() -> None:

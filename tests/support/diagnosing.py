@@ -19,7 +19,8 @@ from diagnosis.command import Checks, findings
 from diagnosis.finding import Finding, Status
 from recognizer.history import publish
 from recognizer.types import EmbedderInfo
-from support.models import make_artifact, make_metadata
+from support.embeddings import gallery_artifact
+from support.models import make_metadata
 
 NOW = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 
@@ -60,13 +61,11 @@ def publish_model(
     X = random.normal(size=(len(students), embedder.dimension))[numbers]
     X += 0.3 * random.normal(size=X.shape)
     X = (X / np.linalg.norm(X, axis=1, keepdims=True)).astype(np.float32)
-    scaler = StandardScaler().fit(X)
-    artifact = make_artifact(
-        version,
-        model=LinearSVC(random_state=0).fit(scaler.transform(X), numbers),
-        scaler=scaler,
+    artifact = gallery_artifact(
+        X,
+        numbers,
+        model=LinearSVC(random_state=0).fit(StandardScaler().fit_transform(X), np.array(students)[numbers]),
         classes=np.array(students),
-        gallery={"centroids": np.stack([X[numbers == each].mean(axis=0) for each in range(len(students))])},
         metadata=make_metadata(version, embedder, created_at.isoformat()),
     )
     publish(folder, artifact, {})
