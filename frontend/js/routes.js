@@ -20,6 +20,7 @@ export const ROUTES = [
   { path: "/reports/sessions/:id", load: () => import("./pages/session_report.js") },
   { path: "/sessions/:id", load: () => import("./pages/sheet.js") },
   { path: "/account", load: () => import("./pages/account.js") },
+  { path: "/training", load: () => import("./pages/training.js"), roles: ["admin"] },
   { path: "/users", load: () => import("./pages/users.js"), roles: ["admin"] },
 ];
 
