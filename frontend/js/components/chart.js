@@ -8,6 +8,9 @@ const NAMES = /** @type {const} */ (["ink", "quiet", "line", "accent", "accent-s
 /** On paper, whatever the theme is. @type {Colours} */
 const BLACK = { ink: "#000", quiet: "#000", line: "#bbb", accent: "#000", "accent-soft": "#ddd" };
 
+/** On A4 and Letter between their margins, pixels. */
+const PAPER = { width: 680, height: 120 };
+
 /** @typedef {Record<typeof NAMES[number], string>} Colours */
 /** @typedef {(colours: Colours) => Partial<uPlot.Options> & {series: uPlot.Series[], axes: uPlot.Axis[]}} Design */
 
@@ -26,12 +29,12 @@ export function Chart({ title, text, design, data, say, height = 220 }) {
     if (!element || !isReady) return undefined;
     /** @type {uPlot | null} */
     let plot = null;
-    /** @param {Colours} colours */
-    const draw = (colours) => {
+    /** @param {Colours} colours @param {{width: number, height: number}} [size] pixels */
+    const draw = (colours, size = { width: element.clientWidth, height }) => {
       plot?.destroy();
       const made = design(colours);
       plot = new uPlot({
-        width: element.clientWidth, height, legend: { show: false }, padding: [12, 24, 0, 0], ...made,
+        ...size, legend: { show: false }, padding: [12, 24, 0, 0], ...made,
         cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
         axes: made.axes.map((axis) => ({
           stroke: colours.quiet, font: `14px ${getComputedStyle(element).fontFamily}`, ticks: { show: false },
@@ -41,7 +44,7 @@ export function Chart({ title, text, design, data, say, height = 220 }) {
       }, data, element);
     };
     const redraw = () => draw(coloursIn(element));
-    const blacken = () => draw(BLACK);
+    const blacken = () => draw(BLACK, PAPER);
     redraw();
     const sizes = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height }));
     sizes.observe(element);

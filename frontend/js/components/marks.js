@@ -34,22 +34,21 @@ export function Percent({ value, minimum }) {
     </svg></span>`;
 }
 
-const SIZE = 12, STEP = 15, PER_ROW = 20;
-
-/** Small squares, one a session, told apart by what is drawn in them as well as by colour. They go on in a further row when
- * there are many. @param {{marks: {status: string | null, title: string}[]}} props status null: not enrolled then */
+/** Small squares, one a session, told apart by what is drawn in them as well as by colour.
+ * @param {{marks: {status: string | null, title: string}[]}} props status null: not enrolled then */
 export function Squares({ marks }) {
-  const rows = Math.ceil(marks.length / PER_ROW);
-  const width = Math.min(marks.length, PER_ROW) * STEP - STEP + SIZE, height = rows * STEP - STEP + SIZE;
-  return html`<span class="squares"><svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} role="img" aria-label=${t("marks.squares", {
-    present: marks.filter((each) => each.status === "present" || each.status === "late").length, n: marks.length })}>
-    ${marks.map((each, index) => html`<g transform=${`translate(${(index % PER_ROW) * STEP} ${Math.floor(index / PER_ROW) * STEP})`}><title>${each.title}</title>
-      <${Square} status=${each.status} /></g>`)}
-  </svg></span>`;
+  const present = marks.filter((each) => each.status === "present" || each.status === "late").length;
+  return html`<span class="squares" role="img" aria-label=${t("marks.squares", { present, n: marks.length })}>
+    ${marks.map((each) => html`<${Square} status=${each.status} title=${each.title} />`)}</span>`;
 }
 
-/** @param {{status: string | null}} props */
-function Square({ status }) {
+/** @param {{status: string | null, title?: string}} props */
+function Square({ status, title }) {
+  return html`<svg class="square" viewBox="0 0 12 12" aria-hidden="true">${title && html`<title>${title}</title>`}${drawingOf(status)}</svg>`;
+}
+
+/** @param {string | null} status */
+function drawingOf(status) {
   const colour = `var(--${status ? TONES[status] || "line-strong" : "line"})`;
   const frame = html`<rect x="0.75" y="0.75" width="10.5" height="10.5" rx="2.5" fill="var(--card)" stroke=${colour} stroke-width="1.5" />`;
   if (status === "present") return html`<rect width="12" height="12" rx="3" fill=${colour} />`;
@@ -64,7 +63,7 @@ function Square({ status }) {
 /** What the squares mean. */
 export function SquaresKey() {
   return html`<ul class="squares-key" aria-hidden="true">${Object.keys(SIGNS).filter((status) => status !== "unmarked").map((status) => html`<li>
-    <svg width=${SIZE} height=${SIZE} viewBox=${`0 0 ${SIZE} ${SIZE}`}><${Square} status=${status} /></svg>${t(`status.${status}`)}</li>`)}</ul>`;
+    <${Square} status=${status} />${t(`status.${status}`)}</li>`)}</ul>`;
 }
 
 /** How sure a recognition is, in words. @param {{band: string | null}} props */

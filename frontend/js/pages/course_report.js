@@ -70,10 +70,10 @@ function Students({ report, atRisk }) {
         ${["attendance", "name"].map((each) => html`<option value=${each}>${t(`report.order_${each}`)}</option>`)}</select></label></div>
     <${Table} label=${t("report.students")} rows=${rows} rowKey=${(/** @type {Api.StudentLine} */ line) => line.student.id} rowClass=${() => "compact"} columns=${[
       { key: "student", title: t("sheet.student"), head: true, show: (/** @type {Api.StudentLine} */ line) => html`<a href=${`#/reports/students/${line.student.id}`}>${line.student.name}</a>
-        ${line.at_risk && html` <span class="badge absent">${t("report.is_at_risk")}</span>`}<span class="quiet small under">${line.student.external_id}</span>` },
-      { key: "squares", title: t("report.sessions"), className: "below", show: (/** @type {Api.StudentLine} */ line) => html`<${Squares} marks=${line.marks.map((status, index) => ({
+        ${line.at_risk && html` <span class="badge absent no-print">${t("report.is_at_risk")}</span>`}<span class="quiet small under">${line.student.external_id}</span>` },
+      { key: "squares", title: t("report.sessions"), className: "below marks", show: (/** @type {Api.StudentLine} */ line) => html`<${Squares} marks=${line.marks.map((status, index) => ({
         status, title: `${calendarDay(sessions[index].day)}: ${t(status ? `status.${status}` : "report.not_enrolled")}` }))} />` },
-      { key: "percent", title: t("report.attendance"), className: "side", show: (/** @type {Api.StudentLine} */ line) => html`<${Percent} value=${line.percent} minimum=${course.min_percent} />` },
+      { key: "percent", title: t("report.attendance"), className: "side", show: (/** @type {Api.StudentLine} */ line) => html`<${Percent} value=${line.percent} minimum=${course.min_percent} />${line.at_risk && html`<strong class="only-print"> ${t("report.is_at_risk")}</strong>`}` },
       { key: "late", title: t("report.late"), end: true, className: "wide", show: (/** @type {Api.StudentLine} */ line) => line.counts.late },
       { key: "absent", title: t("report.absent"), end: true, className: "wide", show: (/** @type {Api.StudentLine} */ line) => line.counts.absent },
     ]} />
