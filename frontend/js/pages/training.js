@@ -48,7 +48,7 @@ export default function TrainingPage() {
   const list = /** @type {Api.ModelVersion[] | undefined} */ (versions.data);
   const tab = PARTS.find((each) => each === query.value.get("tab")) ?? "report";
   const isBare = list?.length === 0;
-  const start = html`<button type="button" disabled=${Boolean(running)} onClick=${() => setStarting(true)}><${Icon} name="plus" />${t("training.start_title")}</button>`;
+  const start = !running && html`<button type="button" onClick=${() => setStarting(true)}><${Icon} name="plus" />${t("training.start_title")}</button>`;
   return html`<${Page} title=${t("training.title")} lead=${status.data && inUse(status.data)} actions=${!(isBare && tab === "report") && start}>
     <${Refused} status=${status.data} />
     ${running && html`<${Progress} training=${running} changed=${trainings.reload} />`}

@@ -16,7 +16,7 @@ export function History({ trainings, names }) {
   const items = /** @type {Api.Training[]} */ (trainings.data?.items ?? []);
   if (items.length === 0) return html`<${Empty} title=${t("training.none_yet")} />`;
   return html`<ul class="trainings">${items.map((training) => html`<li class="card" key=${training.id}>
-    <div class="spread"><h3>${dayAndClock(training.created_at)}</h3><span class=${`badge ${STATES[training.state].tone}`}><span aria-hidden="true">${STATES[training.state].sign}</span>${t(`training.state_${training.state}`)}</span></div>
+    <div class="spread"><h2>${dayAndClock(training.created_at)}</h2><span class=${`badge ${STATES[training.state].tone}`}><span aria-hidden="true">${STATES[training.state].sign}</span>${t(`training.state_${training.state}`)}</span></div>
     <p class="quiet small">${[names.get(training.started_by), inWords(training.options), took(training)].filter(Boolean).join(" · ")}</p>
     ${training.problem && html`<p>${training.problem}</p>`}
     ${training.model_version && html`<p><a href=${`#/training?model=${encodeURIComponent(training.model_version)}`}>${t("training.to_report")}</a></p>`}

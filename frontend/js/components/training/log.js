@@ -35,5 +35,5 @@ export function Log({ training, live }) {
   useEffect(() => { if (live && box.current) box.current.scrollTop = box.current.scrollHeight; }, [text]);
   return html`<details class="log" onToggle=${(/** @type {any} */ event) => setOpen(event.target.open)}>
     <summary>${t("training.log")}</summary>
-    ${open && html`<pre ref=${box} tabindex="0" aria-label=${t("training.log")}>${text === null ? t("load.loading") : text || t("training.log_empty")}</pre>`}</details>`;
+    ${open && html`<pre ref=${box} tabindex="0" aria-label=${t("training.log")}>${text === null ? t("load.loading") : text || t(live ? "training.log_nothing" : "training.log_empty")}</pre>`}</details>`;
 }

@@ -27,7 +27,7 @@ export function Report({ versions, shown, changed }) {
     const [report, otherReport] = await Promise.all([reportOf(version, signal), other ? reportOf(other, signal) : null]);
     return { mine: { version, report }, theirs: other ? { version: other, report: otherReport } : null };
   }, [version.version, other?.version]);
-  return html`<div class="toolbar">
+  return html`<div class="toolbar chosen">
       <${Field} as="select" label=${t("training.model")} name="version" onChange=${(/** @type {any} */ event) => setQuery({ model: event.target.value })}>
         ${versions.map((each) => html`<option value=${each.version} selected=${each === version}>${nameOf(each)}${each.active ? ` (${t("training.in_use")})` : ""}</option>`)}</${Field}>
       ${versions.length > 1 && html`<${Field} as="select" label=${t("training.compared")} name="other" onChange=${(/** @type {any} */ event) => compareWith(event.target.value)}>
@@ -54,7 +54,7 @@ function Numbers({ mine, theirs }) {
   const head = (of) => html`<th scope="col">${nameOf(of.version)}${of.version.active && html`<span class="under small">${t("training.in_use")}</span>`}</th>`;
   return html`
     ${!mine.report && html`<div class="note"><p>${t("training.no_report")}</p></div>`}
-    <div class="table-holder"><table class="figures"><caption class="visually-hidden">${t("training.numbers")}</caption>
+    <div class="table-holder"><table class="compare"><caption class="visually-hidden">${t("training.numbers")}</caption>
       <thead><tr><th scope="col"><span class="visually-hidden">${t("training.measure")}</span></th>${head(mine)}${theirs && head(theirs)}</tr></thead>
       <tbody>${LINES.map(({ key, show }) => html`<tr><th scope="row">${t(`training.line_${key}`)}</th><td>${show(mine)}</td>${theirs && html`<td class="quiet">${show(theirs)}</td>`}</tr>`)}
         <tr><th scope="row">${t("training.line_options")}</th><td>${mine.report ? inWords(mine.report.config ?? {}) : "–"}</td>${theirs && html`<td class="quiet">${theirs.report ? inWords(theirs.report.config ?? {}) : "–"}</td>`}</tr></tbody>

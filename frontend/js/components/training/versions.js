@@ -16,7 +16,7 @@ export function Versions({ versions, changed }) {
     { key: "students", title: t("training.line_students"), className: "wide", end: true, show: (/** @type {Api.ModelVersion} */ version) => version.student_count ?? "–" },
     { key: "named", title: t("training.line_named"), className: "below", show: (/** @type {Api.ModelVersion} */ version) => html`<span class="on-phone quiet">${t("training.line_named")}: </span>${named?.show({ version, report: null })}` },
     { key: "since", title: t("training.first_used"), className: "wide", show: (/** @type {Api.ModelVersion} */ version) => html`<span class="quiet">${version.in_use_since ? day(version.in_use_since) : t("training.never_used")}</span>` },
-    { key: "acts", title: "", end: true, className: "last", show: (/** @type {Api.ModelVersion} */ version) => version.active
+    { key: "acts", title: "", end: true, className: "row", show: (/** @type {Api.ModelVersion} */ version) => version.active
       ? html`<span class="badge good"><span aria-hidden="true">✓</span>${t("training.in_use")}</span>` : html`<${Activate} version=${version} changed=${changed} small />` },
   ]} />
   <p class="quiet small measure below-list">${t("training.models_text")}</p>`;

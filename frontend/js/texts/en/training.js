@@ -45,6 +45,7 @@ export default {
   "training.line_unknown": "Answered Unknown",
   "training.log": "What it prints",
   "training.log_empty": "Nothing is left: logs are kept for 30 days.",
+  "training.log_nothing": "Nothing yet",
   "training.measure": "Measure",
   "training.min_images": "Photos at least",
   "training.min_images_hint": "Students with fewer are left out.",
