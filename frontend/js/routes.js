@@ -21,6 +21,7 @@ export const ROUTES = [
   { path: "/sessions/:id", load: () => import("./pages/sheet.js") },
   { path: "/account", load: () => import("./pages/account.js") },
   { path: "/training", load: () => import("./pages/training.js"), roles: ["admin"] },
+  { path: "/audit", load: () => import("./pages/audit.js"), roles: ["admin"] },
   { path: "/users", load: () => import("./pages/users.js"), roles: ["admin"] },
 ];
 

@@ -14,7 +14,8 @@ import sheet from "./en/sheet.js";
 import students from "./en/students.js";
 import today from "./en/today.js";
 import training from "./en/training.js";
+import audit from "./en/audit.js";
 import users from "./en/users.js";
 
 /** @type {Record<string, import("../texts.js").Text>} */
-export default { ...shell, ...words, ...kiosk, ...live, ...login, ...course, ...courses, ...reports, ...review, ...sheet, ...students, ...capture, ...today, ...training, ...users };
+export default { ...shell, ...words, ...kiosk, ...live, ...login, ...course, ...courses, ...reports, ...review, ...sheet, ...students, ...capture, ...today, ...training, ...audit, ...users };
