@@ -24,11 +24,11 @@ OPEN_TO_OTHERS = (
 
 # What to do with it, from the first to the last.
 _TRY = (
-    """Open {address} in a browser and log in as the instructor.
-    There is a lesson to open now, and a doubtful face of the lesson before waits for a decision.""",
-    """Let the class walk in before the camera. In a second terminal, in this folder:
-        {demo} walk-in
-    Everybody is marked as the camera sees them, and two strangers stay unknown.""",
+    """Open {address} in a browser, log in as the instructor, and open today's lesson: the class walks in.
+    Everybody is marked as the camera sees them, and two strangers stay unknown. A doubtful face of an earlier lesson
+    waits for a decision.""",
+    """The same without a browser. In a second terminal, in this folder:
+        {demo} walk-in""",
     """Ask as a program who is slipping:
         curl -c demo/cookies -H "Content-Type: application/json" {address}/api/v1/auth/login -d {login}
         curl -b demo/cookies {address}/api/v1/reports/at-risk""",
