@@ -139,7 +139,7 @@ def moment_of(sighting: Sighting, frame: int) -> Shot:
         lids=1.0,
         gaze=(-0.4 * (yaw - 0.9 * sighting.aside), -0.4 * pitch),
         brows=0.008 * drift(0.27, 0.2),
-        light_from=(-0.55, 0.75, 1.0),
+        light_from=(-0.35, 0.7, 1.0),
         key=0.95,
         fill=0.55,
         warmth=(1.0, 1.0, 1.0),
