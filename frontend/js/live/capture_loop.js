@@ -128,7 +128,8 @@ export class CaptureLoop {
     if (!this.isWanted(pose)) this.onPoseDone();
     const count = this.count(pose);
     // of the face from the front, with more than one expression
-    this.#say(next !== pose && next ? `capture.want_${next}` : pose === "front" && count % 2 === 0 ? `capture.vary_${count / 2}` : "capture.hold", "good", true);
+    const isVaried = pose === "front" && next === pose && count % 2 === 0;
+    this.#say(isVaried ? `capture.vary_${count / 2}` : next && next !== pose ? `capture.want_${next}` : "capture.hold", "good", true);
   }
 
   /** @param {Problem} problem @returns {number} */

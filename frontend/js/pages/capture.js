@@ -77,14 +77,13 @@ function Room({ student }) {
   };
 
   return html`<main class="live capture" id="main">
-    <h1 class="visually-hidden" tabindex="-1" ref=${heading}>${t("capture.title", { name: student.name })}</h1>
     <${CaptureStage} camera=${camera} video=${video} home=${home} hint=${isDone ? null : loop.hint.value} isTaking=${isTaking} share=${shareOf(loop)}>
       ${isDone && html`<div class="trouble done" role="status">
         <h2>${ended && taken.length === 0 ? t("capture.stopped") : t("capture.done_title", { n: taken.length })}</h2>
         <p>${ended ? ended.message : t(taken.length < ENOUGH ? "capture.few_text" : "capture.done_text", { name: student.name })}</p></div>`}
     </${CaptureStage}>
     <aside class="room-column" aria-label=${student.name}>
-      <header class="room-head"><strong>${student.name}</strong><a href=${`#${home}`}>${t("capture.back")}</a></header>
+      <header class="room-head"><h1 tabindex="-1" ref=${heading}>${t("capture.title", { name: student.name })}</h1><a href=${`#${home}`}>${t("capture.back")}</a></header>
       <div class="capture-acts">
         ${isDone
           ? html`<button type="button" onClick=${finish}>${t("capture.finish")}</button>

@@ -33,7 +33,7 @@ export function CaptureStage({ camera, video, home, hint, isTaking, share, child
     ${opened && hint && html`<p class=${`capture-hint ${hint.tone}`}><span role="status">${t(hint.key)}</span>
       ${(more || !isTaking) && html`<span class="small">${more || t("capture.waiting")}</span>`}</p>`}
     ${children}
-    ${!camera.trouble && html`<${Group} className="controls" label=${t("live.controls")}>
+    ${!camera.trouble && !children && html`<${Group} className="controls" label=${t("live.controls")}>
       <${CameraPicker} camera=${camera} />
       <button type="button" class="icon" aria-pressed=${mirrored} onClick=${() => setMirrored(!mirrored)} title=${t("live.mirror")}><${Icon} name="mirror" /><span class="visually-hidden">${t("live.mirror")}</span></button>
     </${Group}>`}
@@ -51,7 +51,7 @@ function arrowOf(hint, mirrored) {
 function Oval({ tone, share, arrow }) {
   return html`<div class=${`oval ${tone}`} aria-hidden="true">
     <svg viewBox="0 0 78 104" fill="none"><ellipse cx="39" cy="52" rx="37" ry="50" stroke="rgb(255 255 255 / 55%)" stroke-width="1.2" stroke-dasharray=${tone === "good" ? undefined : "3 2.5"} />
-      <ellipse class="done" cx="39" cy="52" rx="37" ry="50" stroke-width="2.6" stroke-linecap="round" pathLength="100" stroke-dasharray=${`${100 * share} 100`} visibility=${share > 0 ? "visible" : "hidden"} /></svg>
+      <path class="done" d="M39 2a37 50 0 0 1 0 100a37 50 0 0 1 0-100" stroke-width="2.6" stroke-linecap="round" pathLength="100" stroke-dasharray=${`${100 * share} 100`} visibility=${share > 0 ? "visible" : "hidden"} /></svg>
     ${arrow && html`<span class=${`arrow ${arrow}`}><${Icon} name=${arrow} size=${48} /></span>`}
   </div>`;
 }
