@@ -78,6 +78,7 @@ bench: environment
 	"$(VENV_PYTHON)" benchmarks/roster.py
 	"$(VENV_PYTHON)" benchmarks/scale.py
 	"$(VENV_PYTHON)" benchmarks/training_time.py
+	"$(VENV_PYTHON)" benchmarks/sample_class.py
 	"$(VENV_PYTHON)" benchmarks/live_page.py
 
 soak: environment
