@@ -1,4 +1,4 @@
-"""Somebody who sits before a camera and turns to both sides, as a clip that Chromium shows as its camera."""
+"""Somebody who sits before a camera and turns to the left now and then, as a clip that Chromium shows as its camera."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sample_class.shot import shot_of
 
 WIDTH, HEIGHT = 640, 480
 # Radians to the viewer's right, which is the own left.
-TURNS = (0.0, 0.42, -0.42)
+AHEAD, LEFT = 0.0, 0.42
 # Chromium plays 30 a second; each picture is shown long enough to be judged and stored.
 _REPEATED = 24
 # Drawing is dear, so that each turn is drawn once, and shown from several places and in several lights.
@@ -25,9 +25,9 @@ _MARGIN = 24
 
 
 def write_sitting(path: Path, person: int, pictures: int = 7) -> None:
-    """Write ``path`` (MJPEG): ``pictures`` different ones of ``person`` ahead, to their left and to their right."""
+    """Write ``path`` (MJPEG): ``pictures`` different ones of ``person`` ahead, then to their left."""
     with path.open("wb") as stream:
-        for turn in TURNS:
+        for turn in (AHEAD, LEFT):
             for picture in _seen(_drawn(person, turn), pictures):
                 encoded = io.BytesIO()
                 Image.fromarray(picture).save(encoded, "JPEG", quality=92)
