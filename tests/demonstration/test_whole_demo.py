@@ -44,6 +44,7 @@ class Demo:
             "SMARTATTENDANCE_DATABASE_URL": f"sqlite:///{self.real / 'database'}",
             "DATABASE_URL": f"sqlite:///{self.real / 'database'}",
             **{f"SMARTATTENDANCE_{name}_DIR": str(self.real) for name in ("DATA", "DATASET", "MODEL", "CACHE")},
+            "SMARTATTENDANCE_THREADS": "1",
             "OMP_NUM_THREADS": "1",
             "PYTHONUTF8": "1",
         }
