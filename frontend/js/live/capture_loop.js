@@ -41,6 +41,8 @@ export class CaptureLoop {
     this.ended = signal(null);
     this.wanted = computed(() => WANTED.find(([pose]) => this.isWanted(pose))?.[0] ?? null);
     this.running = false;
+    /** Counts the starts: a run that was stopped in the middle of a frame does not go on beside the next one. */
+    this.run = 0;
     this.next = "";
     this.last = { at: 0, look: /** @type {Uint8Array | null} */ (null) };
   }
@@ -58,18 +60,21 @@ export class CaptureLoop {
   start() {
     if (this.running) return;
     this.running = true;
-    this.#run();
+    this.run += 1;
+    this.#run(this.run);
   }
 
   stop() {
     this.running = false;
   }
 
-  async #run() {
-    while (this.running && this.wanted.value && !this.ended.value) {
+  /** @param {number} mine */
+  async #run(mine) {
+    while (this.running && this.run === mine && this.wanted.value && !this.ended.value) {
       const pause = await this.#turn();
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
+    if (this.run !== mine) return;
     this.running = false;
     this.isTaking.value = false;
   }
