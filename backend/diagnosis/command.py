@@ -17,6 +17,8 @@ from diagnosis.wording import first_line
 
 WELL, PROBLEMS, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
+_NOT_LOOKED_AT = "not_looked_at"
+
 HELP = "look whether everything is as it should be, and say what to do where it is not; changes nothing"
 DESCRIPTION = "Look whether everything is as it should be, and say what to do where it is not. Changes nothing."
 
@@ -94,9 +96,14 @@ def _findings(now: datetime) -> Iterator[Finding]:
 def findings(case: Case, checks: Checks = ALL) -> Iterator[Finding]:
     """What ``checks`` find, without a secret in it. A check that fails is a finding, and the next one goes on."""
     secrets = case.secrets()
+    not_looked_at: set[str] = set()
     try:
         for check, label in checks:
             for finding in _asked(check, label, case):
+                if finding.code == _NOT_LOOKED_AT:
+                    if label in not_looked_at:
+                        continue
+                    not_looked_at.add(label)
                 yield finding.without(secrets)
     finally:
         case.close()
@@ -107,14 +114,14 @@ def _asked(check: Callable[[Case], Iterator[Finding]], label: str, case: Case) -
         yield from check(case)
     except ImportError as error:
         yield problem(
-            "not_looked_at",
+            _NOT_LOOKED_AT,
             label,
             f"could not be looked at, because something of Python's packages is missing: {first_line(error)}",
             "Do first what is said about the packages above, then ask again.",
         )
     except Exception as error:
         yield problem(
-            "not_looked_at",
+            _NOT_LOOKED_AT,
             label,
             f"could not be looked at: {type(error).__name__}: {first_line(error)}",
             "Do first what is said above, then ask again; if it stays, report it with this line.",

@@ -171,6 +171,8 @@ def _no_file(path: Path, case: Case) -> Finding:
 
 
 def _unreachable(reason: str, place: str, path: Path | None) -> Finding:
+    # PostgreSQL's own question comes after the reason; the remedy asks it
+    reason = reason.split(" Is the server running")[0]
     said, low = f"{place} cannot be read: {reason}", reason.lower()
     if path is not None:
         if "malformed" in low or "not a database" in low or "disk image" in low:
@@ -186,8 +188,8 @@ def _unreachable(reason: str, place: str, path: Path | None) -> Finding:
             "database_unreadable",
             LABEL,
             f"{shown(path)} cannot be read: {reason}",
-            "Hand it to the account that the server runs as.",
-            remedies.make_ours(path),
+            "Let the account that the server runs as read and write it.",
+            remedies.make_usable(path),
         )
     if "authentication" in low or "no password" in low:
         remedy = "Correct the account and the password in DATABASE_URL."

@@ -36,7 +36,7 @@ def data_folder(case: Case) -> Iterator[Finding]:
                 "Data folder",
                 f"{shown(folder)} does not exist, and this account may not make it in {shown(above)}",
                 "Let this account write there, or name another folder by SMARTATTENDANCE_DATA_DIR.",
-                remedies.make_ours(above),
+                remedies.make_usable(above),
             )
         return
     if not folder.is_dir():
@@ -85,8 +85,8 @@ def faces(case: Case) -> Iterator[Finding]:
                 f"{code}_unreadable",
                 label,
                 f"{shown(folder)} may not be read by this account",
-                "Hand it to the account that the server runs as.",
-                remedies.make_ours(folder),
+                f"{_what_opens(folder)}.",
+                remedies.make_usable(folder),
             )
         elif not _may_write(folder):
             yield note(
@@ -94,8 +94,8 @@ def faces(case: Case) -> Iterator[Finding]:
                 label,
                 f"{shown(folder)} may be read by this account but not written, so that neither enrolling, training nor "
                 "an erasure can work there",
-                "Hand it to the account that the server runs as, unless that is meant.",
-                remedies.make_ours(folder),
+                f"{_what_opens(folder)}, unless that is meant.",
+                remedies.make_usable(folder),
             )
         elif _is_open(folder) and _holds_people(folder):
             yield note(
@@ -113,8 +113,8 @@ def _unusable(folder: Path) -> Iterator[Finding]:
             "data_folder_unusable",
             "Data folder",
             f"{shown(folder)} may not be read and written by this account{_belongs_to(folder)}",
-            "Hand it to the account that the server runs as, or name another by SMARTATTENDANCE_DATA_DIR.",
-            remedies.make_ours(folder),
+            f"{_what_opens(folder)}, or name another by SMARTATTENDANCE_DATA_DIR.",
+            remedies.make_usable(folder),
         )
         return
     locked = [path for path in sorted(folder.iterdir()) if path.is_file() and not os.access(path, os.R_OK | os.W_OK)]
@@ -124,8 +124,8 @@ def _unusable(folder: Path) -> Iterator[Finding]:
             "data_folder_unusable",
             "Data folder",
             f"this account may not read and write {names} in {shown(folder)}{_belongs_to(locked[0])}",
-            "Hand the folder to the account that the server runs as.",
-            remedies.make_ours(folder),
+            f"{_what_opens(locked[0])}.",
+            remedies.make_usable(folder),
         )
 
 
@@ -172,6 +172,12 @@ def _holds_people(folder: Path) -> bool:
 
 def _shut(folder: Path) -> str:
     return remedies.line("chmod", "700", shown(folder))
+
+
+def _what_opens(path: Path) -> str:
+    if remedies.is_ours(path):
+        return "Take back what forbids it (on a disk that is mounted read-only, nothing but another disk helps)"
+    return "Hand it to the account that the server runs as"
 
 
 def _belongs_to(path: Path) -> str:

@@ -39,8 +39,7 @@ def loads(case: Case) -> Iterator[Finding]:
             "model_refused",
             LABEL,
             f"it is refused, and a server that starts now recognises nobody: {first_line(found)}",
-            _remedy_of_refused(case),
-            remedies.train(),
+            *_remedy_of_refused(case),
         )
     else:
         yield from _described(found, case)
@@ -136,21 +135,17 @@ def _none_yet(case: Case) -> Iterator[Finding]:
         )
 
 
-def _remedy_of_refused(case: Case) -> str:
+def _remedy_of_refused(case: Case) -> tuple[str, str]:
     from errors import ModelError
     from recognizer.history import list_versions
 
     try:
-        earlier = [item.version for item in list_versions(case.settings.model_dir)]
+        kept = [item.version for item in list_versions(case.settings.model_dir)]
     except ModelError:
-        earlier = []
-    if earlier:
-        return f"Go back to an earlier one on the page of models (there {_are(earlier)}), or train again."
-    return "Train again; there is no earlier one to go back to."
-
-
-def _are(versions: list[str]) -> str:
-    return f"{'is' if len(versions) == 1 else 'are'} {some(versions)}"
+        kept = []
+    if kept:
+        return f"Go back to one that was kept ({some(kept)}), or train again.", remedies.train("--activate", kept[0])
+    return "Train again; there is none to go back to.", remedies.train()
 
 
 def _described(model: ClassifierArtifact, case: Case) -> Iterator[Finding]:

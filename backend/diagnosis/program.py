@@ -31,7 +31,7 @@ def version(_: object) -> Iterator[Finding]:
         number = re.findall(r'^version = "([^"]+)"', text, re.MULTILINE)[0]
     except (OSError, IndexError):
         number = "of unknown version"
-    yield ok("version", "SmartAttendance", f"{number}{_commit()}, in {shown(remedies.ROOT)}")
+    yield ok("version", "SmartAttendance", f"{number}{_commit()}, in {remedies.ROOT}")
 
 
 def python(_: object) -> Iterator[Finding]:

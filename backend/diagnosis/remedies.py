@@ -74,8 +74,15 @@ def delete(path: Path) -> str:
     return line("del" if os.name == "nt" else "rm", shown(path))
 
 
-def make_ours(path: Path) -> str:
-    """Hand ``path`` and what is in it to the account that runs."""
+def is_ours(path: Path) -> bool:
+    """Whether ``path`` belongs to the account that runs."""
+    return os.name != "nt" and path.stat().st_uid == os.geteuid()
+
+
+def make_usable(path: Path) -> str:
+    """Let the account that runs read and write ``path`` and what is in it."""
+    if is_ours(path):
+        return line("chmod", "-R", "u+rwX", shown(path))
     if os.name == "nt":
         return line("icacls", shown(path), "/grant", f"{os.environ.get('USERNAME', '%USERNAME%')}:F", "/t")
     return f"sudo chown -R $(id -un) {shlex.quote(shown(path))}"

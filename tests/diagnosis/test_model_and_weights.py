@@ -80,7 +80,7 @@ def test_a_model_that_is_refused(alone: Settings) -> None:
     path.write_bytes(b"foreign" + content)
     found = look(alone, model.CHECKS)
     assert troubles(found) == {"model_refused": PROBLEM}
-    assert "there is v1" in (found[0].remedy or "")
+    assert "(v1)" in (found[0].remedy or "") and (found[0].command or "").endswith("--activate v1")
     path.write_bytes(content)
     assert model_troubles(alone) == {}
     signed = replace(alone, model_signing_key="s3cret-key-of-thirty-two-characters")
