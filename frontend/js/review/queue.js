@@ -89,6 +89,8 @@ export function useQueue(filter) {
 
   /** @type {Queue["decide"]} */
   async function decide(item, resolution, student) {
+    // a second key before the next face was drawn
+    if (!items.value?.includes(item)) return;
     decided.current.set(item.id, item.version + 1);
     running.current?.abort();
     const place = takeOut(item);
