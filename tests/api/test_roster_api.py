@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from attendance import roster_files
@@ -399,20 +400,25 @@ def test_ten_thousand_rows_take_seconds(service: Service, course: int) -> None:
     client = service.admin()
     header = "Matrikelnummer;Vorname;Nachname;E-Mail\r\n"
     text = header + "".join(f"m{n:06};Jörg;Weiß {n};m{n}@example.org\r\n" for n in range(10_000))
-    began = time.monotonic()
+    asked: list[str] = []
+    event.listen(service.database.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+    # of this process only: what else the machine does must not matter
+    began = time.process_time()
     done = send(client, course, text.encode("cp1252"), dry_run="false", encoding="windows-1252")
-    first = time.monotonic() - began
+    first = time.process_time() - began
     assert done.status_code == 200 and (done.json["new"], done.json["enrolled"]) == (10_000, 10_000)
     renamed = text.replace("Jörg", "Jürgen")
-    began = time.monotonic()
+    began = time.process_time()
     done = send(client, course, renamed, dry_run="false")
-    second = time.monotonic() - began
+    second = time.process_time() - began
     assert (done.json["updated"], done.json["enrolled"]) == (10_000, 0)
-    began = time.monotonic()
+    began = time.process_time()
     done = send(client, course, "id,name\nm000000,Jürgen Weiß 0\n", dry_run="false", end_missing="true")
-    third = time.monotonic() - began
+    third = time.process_time() - began
     assert done.json["ended"] == 9_999
     assert max(first, second, third) < 10, (first, second, third)
+    # each is a trip to the server and back
+    assert service.database.is_sqlite or len(asked) < 200
     with service.db() as db:
         assert db.query(Student).filter(Student.name.startswith("Jürgen Weiß"), Student.version == 2).count() == 10_000
         assert db.query(Enrolment).filter(Enrolment.ends_on == date(2026, 11, 23)).count() == 9_999
