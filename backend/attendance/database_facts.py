@@ -184,4 +184,4 @@ def zones_of_courses(database: Database) -> dict[str, int]:
     """The time zones of the courses, each with how many courses are in it."""
     with database.reading() as db:
         query = select(Course.timezone, func.count()).group_by(Course.timezone).order_by(Course.timezone)
-        return {zone: number for zone, number in db.execute(query)}
+        return dict(db.execute(query).all())
