@@ -7,7 +7,7 @@ import { t } from "../texts.js";
 import { toast, toastProblem } from "../components/toast.js";
 import { countChanged } from "./count.js";
 
-const RELOAD_SECONDS = 10;
+const RELOAD_SECONDS = 5;
 
 /**
  * @typedef {Object} Queue
