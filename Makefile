@@ -9,6 +9,9 @@ ARGS ?=
 # make setup INSTALL_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 INSTALL_ARGS ?=
 
+# How many processes share the tests: one for each core, of which each needs 1 GB. For one after another: make test SPREAD=
+SPREAD ?= -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
 # Names of programs in which the page can be tested.
 BROWSERS ?= chromium chromium-browser google-chrome
 
@@ -66,7 +69,7 @@ doctor:
 	else "$${PYTHON:-python3}" backend/app.py doctor $(ARGS); fi
 
 test: lint browser
-	"$(VENV_PYTHON)" -m pytest -q --durations=10 $(ARGS)
+	"$(VENV_PYTHON)" -m pytest -q --durations=10 $(SPREAD) $(ARGS)
 
 lint: environment
 	"$(VENV_PYTHON)" -m ruff check .

@@ -11,6 +11,13 @@ from typing import Any
 
 import pytest
 
+# How many processes share the tests: pytest-xdist says so in this variable.
+PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if PROCESSES > 1:
+    # read when torch is imported: each process would start a thread for each core
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // PROCESSES)))
+
+# ruff: noqa: E402
 from recognizer.assembly import build_detector, build_embedder
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.embeddings import FaceEmbedder
@@ -20,6 +27,18 @@ from support.service import Service, make_service, make_settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TEST_DATA_VARIABLE = "SMARTATTENDANCE_TEST_DATA"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """When several processes share the tests, those of a file stay together, as they share what was made for them, and
+    so do all in the browser, for which a whole school is made: those begin first, as they take longest."""
+    if PROCESSES == 1:
+        return
+    browser = REPOSITORY / "tests" / "e2e"
+    items.sort(key=lambda item: browser not in item.path.parents)
+    for item in items:
+        group = browser if browser in item.path.parents else item.path
+        item.add_marker(pytest.mark.xdist_group(group.relative_to(REPOSITORY).as_posix()))
 
 
 def _is_here(host: Any) -> bool:
