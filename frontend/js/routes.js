@@ -22,6 +22,8 @@ export const ROUTES = [
   { path: "/account", load: () => import("./pages/account.js") },
   { path: "/training", load: () => import("./pages/training.js"), roles: ["admin"] },
   { path: "/audit", load: () => import("./pages/audit.js"), roles: ["admin"] },
+  { path: "/privacy", load: () => import("./pages/privacy.js"), roles: ["admin"] },
+  { path: "/settings", load: () => import("./pages/settings.js"), roles: ["admin"] },
   { path: "/users", load: () => import("./pages/users.js"), roles: ["admin"] },
 ];
 

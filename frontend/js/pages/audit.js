@@ -44,10 +44,11 @@ function byDay(events) {
 function Row({ event, names }) {
   const object = objectOf(event, names), screen = screenOf(event), notes = notesOf(event.data);
   const who = event.actor_id === null ? t("audit.server") : names.get(event.actor_id) ?? t("audit.user", { id: event.actor_id });
+  const isSelf = event.object_type === "user" && event.object_id === String(event.actor_id);
   return html`<tr><td class="quiet number"><time datetime=${event.at} title=${dayAndClock(event.at)}>${clock(event.at)}</time></td>
     <td class="who">${who}</td>
     <td class="what"><span class="act">${actOf(event.action)}</span>
-      <span class="object"><button type="button" class="link" title=${t("audit.only_this")} onClick=${() => setQuery({ object: `${event.object_type}:${event.object_id}` })}>${object}</button>
-        ${screen && html`<a class="open" href=${screen} aria-label=${t("audit.open", { object })}><${Icon} name="right" size=${16} /></a>`}</span>
+      ${!isSelf && html`<span class="object"><button type="button" class="link" title=${t("audit.only_this")} onClick=${() => setQuery({ object: `${event.object_type}:${event.object_id}` })}>${object}</button>
+        ${screen && html`<a class="open" href=${screen} aria-label=${t("audit.open", { object })}><${Icon} name="right" size=${16} /></a>`}</span>`}
       ${notes.length > 0 && html`<span class="notes quiet small">${notes.map(({ label, value }) => html`<span>${label}: ${value}</span>`)}</span>`}</td></tr>`;
 }

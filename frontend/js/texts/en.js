@@ -15,7 +15,9 @@ import students from "./en/students.js";
 import today from "./en/today.js";
 import training from "./en/training.js";
 import audit from "./en/audit.js";
+import privacy from "./en/privacy.js";
+import serverSettings from "./en/server_settings.js";
 import users from "./en/users.js";
 
 /** @type {Record<string, import("../texts.js").Text>} */
-export default { ...shell, ...words, ...kiosk, ...live, ...login, ...course, ...courses, ...reports, ...review, ...sheet, ...students, ...capture, ...today, ...training, ...audit, ...users };
+export default { ...shell, ...words, ...kiosk, ...live, ...login, ...course, ...courses, ...reports, ...review, ...sheet, ...students, ...capture, ...today, ...training, ...audit, ...privacy, ...serverSettings, ...users };

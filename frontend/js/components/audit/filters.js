@@ -34,7 +34,7 @@ export function Filters({ people }) {
   const [type, id] = get("object").split(":");
   const isFiltered = ["action", "actor", "object", "from", "to"].some((name) => get(name));
   const today = isoDay(new Date());
-  return html`<div class="toolbar audit-filters" role="search">
+  return html`<div class="toolbar audit-filters">
     <label>${t("audit.action")}<select value=${get("action")} onChange=${set("action")}><option value="" selected=${!get("action")}>${t("audit.everything")}</option>
       ${KINDS.map((kind) => html`<option value=${kind} selected=${kind === get("action")}>${t(`audit.kind_${kind.replace(".", "")}`)}</option>`)}</select></label>
     <label>${t("audit.who")}<select value=${get("actor")} onChange=${set("actor")}><option value="" selected=${!get("actor")}>${t("audit.everybody")}</option>
