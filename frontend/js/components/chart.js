@@ -9,7 +9,7 @@ const NAMES = /** @type {const} */ (["ink", "quiet", "line", "accent", "accent-s
 const BLACK = { ink: "#000", quiet: "#000", line: "#bbb", accent: "#000", "accent-soft": "#ddd" };
 
 /** On A4 and Letter between their margins, pixels. */
-const PAPER = { width: 680, height: 120 };
+const PAPER = { width: 680, height: 140 };
 
 /** @typedef {Record<typeof NAMES[number], string>} Colours */
 /** @typedef {(colours: Colours) => Partial<uPlot.Options> & {series: uPlot.Series[], axes: uPlot.Axis[]}} Design */

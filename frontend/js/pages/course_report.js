@@ -68,6 +68,7 @@ function Students({ report, atRisk }) {
       </${Group}>
       <label class="order">${t("sheet.order")} <select value=${order} onChange=${(/** @type {any} */ event) => setQuery({ order: event.target.value === "name" ? "name" : null })}>
         ${["attendance", "name"].map((each) => html`<option value=${each}>${t(`report.order_${each}`)}</option>`)}</select></label></div>
+    <${SquaresKey} />
     <${Table} label=${t("report.students")} rows=${rows} rowKey=${(/** @type {Api.StudentLine} */ line) => line.student.id} rowClass=${() => "compact"} columns=${[
       { key: "student", title: t("sheet.student"), head: true, show: (/** @type {Api.StudentLine} */ line) => html`<a href=${`#/reports/students/${line.student.id}`}>${line.student.name}</a>
         ${line.at_risk && html` <span class="badge absent no-print">${t("report.is_at_risk")}</span>`}<span class="quiet small under">${line.student.external_id}</span>` },
@@ -76,8 +77,7 @@ function Students({ report, atRisk }) {
       { key: "percent", title: t("report.attendance"), className: "side", show: (/** @type {Api.StudentLine} */ line) => html`<${Percent} value=${line.percent} minimum=${course.min_percent} />${line.at_risk && html`<strong class="only-print"> ${t("report.is_at_risk")}</strong>`}` },
       { key: "late", title: t("report.late"), end: true, className: "wide", show: (/** @type {Api.StudentLine} */ line) => line.counts.late },
       { key: "absent", title: t("report.absent"), end: true, className: "wide", show: (/** @type {Api.StudentLine} */ line) => line.counts.absent },
-    ]} />
-    <${SquaresKey} /></section>`;
+    ]} /></section>`;
 }
 
 /** @param {{report: Api.CourseReport}} props */
