@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import hashlib
 import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,24 @@ def test_every_text_that_is_named_exists_and_each_is_named_once() -> None:
     assert not unused, f"texts that nothing shows: {unused}"
     every = [key for path in TEXTS.glob("*.js") for key in KEY.findall(path.read_text("utf-8"))]
     assert len(every) == len(set(every)), "a key is in two files"
+
+
+def test_every_act_that_the_audit_notes_has_words() -> None:
+    acts = {act for package in ("attendance", "operations") for act in noted(FRONTEND.parent / "backend" / package)}
+    assert len(acts) > 50
+    known = texts()
+    assert [act for act in sorted(acts) if f"action.{act.replace('.', '_')}" not in known] == []
+
+
+def noted(package: Path) -> Iterator[str]:
+    """What is said to whatever writes to the audit."""
+    for path in package.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(call, ast.Call) or ast.unparse(call.func) not in ("audit.record", "_note"):
+                continue
+            for word in (node for argument in call.args for node in ast.walk(argument)):
+                if isinstance(word, ast.Constant) and re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", str(word.value)):
+                    yield word.value
 
 
 def test_the_page_keeps_to_its_security_policy() -> None:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, ViewportSize, expect
 
 from e2e.conftest import NORA, ROBIN, School
 from support.browser import scrolls_sideways, violations
 
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 # A training of a small class takes seconds; on a machine that is busy it takes longer.
 TRAINED_MS = 180_000
 
@@ -254,7 +254,7 @@ def test_the_audit_says_who_did_what(page_of: Callable[..., Page], school: Schoo
     button(page, "Show everything").click()
     page.get_by_label("What", exact=True).select_option("session.")
     page.get_by_label("Who", exact=True).select_option(label="Nora Field")
-    expect(row(page, "Nora Field").first).to_contain_text(re.compile("opened|closed|made a session"))
+    expect(row(page, "Nora Field").first).to_contain_text(re.compile(r"session \d+"))
     expect(page.get_by_role("table")).not_to_contain_text("Robin Hale")
     page.get_by_label("To", exact=True).fill("2020-01-01")
     expect(page.get_by_role("heading", name="Nothing fits")).to_be_visible()

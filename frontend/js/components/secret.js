@@ -4,14 +4,15 @@ import { html, useRef } from "../lib.js";
 import { t } from "../texts.js";
 import { toast } from "./toast.js";
 
-/** @param {{title: string, text?: any, label: string, value: string}} props label: names the field for screen readers */
-export function Secret({ title, text, label, value }) {
+/** @param {{title: string, text?: any, label: string, value: string, copied?: string}} props label: names the field for
+ * screen readers. copied: what is said once it is copied */
+export function Secret({ title, text, label, value, copied }) {
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   const copy = async () => {
     field.current?.select();
     try {
       await navigator.clipboard.writeText(value);
-      toast(t("secret.copied"));
+      toast(copied ?? t("secret.copied"));
     } catch {
       toast(t("secret.by_hand")); // without HTTPS, browsers lend nobody the clipboard
     }

@@ -4,6 +4,7 @@ import { html } from "../../lib.js";
 import { query, setQuery } from "../../router.js";
 import { isoDay } from "../../times.js";
 import { t } from "../../texts.js";
+import { Field } from "../form.js";
 import { Icon } from "../icon.js";
 import { KINDS } from "./words.js";
 
@@ -35,12 +36,12 @@ export function Filters({ people }) {
   const isFiltered = ["action", "actor", "object", "from", "to"].some((name) => get(name));
   const today = isoDay(new Date());
   return html`<div class="toolbar audit-filters">
-    <label>${t("audit.action")}<select value=${get("action")} onChange=${set("action")}><option value="" selected=${!get("action")}>${t("audit.everything")}</option>
-      ${KINDS.map((kind) => html`<option value=${kind} selected=${kind === get("action")}>${t(`audit.kind_${kind.replace(".", "")}`)}</option>`)}</select></label>
-    <label>${t("audit.who")}<select value=${get("actor")} onChange=${set("actor")}><option value="" selected=${!get("actor")}>${t("audit.everybody")}</option>
-      ${people.map((person) => html`<option value=${person.id} selected=${String(person.id) === get("actor")}>${person.name}</option>`)}</select></label>
-    <label>${t("audit.from")}<input type="date" max=${today} value=${get("from")} onChange=${set("from")} /></label>
-    <label>${t("audit.to")}<input type="date" max=${today} value=${get("to")} onChange=${set("to")} /></label>
+    <${Field} as="select" label=${t("audit.action")} name="action" value=${get("action")} onChange=${set("action")}><option value="" selected=${!get("action")}>${t("audit.everything")}</option>
+      ${KINDS.map((kind) => html`<option value=${kind} selected=${kind === get("action")}>${t(`audit.kind_${kind.replace(".", "")}`)}</option>`)}</${Field}>
+    <${Field} as="select" label=${t("audit.who")} name="actor" value=${get("actor")} onChange=${set("actor")}><option value="" selected=${!get("actor")}>${t("audit.everybody")}</option>
+      ${people.map((person) => html`<option value=${person.id} selected=${String(person.id) === get("actor")}>${person.name}</option>`)}</${Field}>
+    <${Field} label=${t("audit.from")} name="from" type="date" max=${today} value=${get("from")} onChange=${set("from")} />
+    <${Field} label=${t("audit.to")} name="to" type="date" max=${today} value=${get("to")} onChange=${set("to")} />
     ${get("object") && html`<button type="button" class="secondary" onClick=${() => setQuery({ object: null })} aria-label=${t("audit.not_only", { type: type.replaceAll("_", " "), id: id ?? "" })}>
       ${type.replaceAll("_", " ")} ${id}<${Icon} name="cross" size=${16} /></button>`}
     ${isFiltered && html`<button type="button" class="link" onClick=${() => setQuery({ action: null, actor: null, object: null, from: null, to: null })}>${t("audit.show_all")}</button>`}

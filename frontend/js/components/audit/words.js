@@ -10,16 +10,16 @@ const MOST = 8; // items of a list
 
 /** @param {string} action such as "course.staff.put" */
 export function actOf(action) {
-  const key = `action.${action.replaceAll(".", "_")}`;
-  return hasText(key) ? t(key) : action.replace(/[._]/g, " ");
+  const name = action.replaceAll(".", "_");
+  return hasText(`action.${name}`) ? t(`action.${name}`) : name.replaceAll("_", " ");
 }
 
 /** @param {Api.AuditEvent} event @param {Map<number, string>} names of users, by id */
 export function objectOf({ object_type: type, object_id: id }, names) {
   const name = type === "user" ? names.get(Number(id)) : undefined;
   if (name) return name;
-  const key = `audit.of_${type}`;
-  return `${hasText(key) ? t(key) : type.replaceAll("_", " ")} ${id}`;
+  const kind = hasText(`audit.of_${type}`) ? t(`audit.of_${type}`) : type.replaceAll("_", " ");
+  return `${kind} ${id}`;
 }
 
 /** The screen of what it was done to, if there is one. @param {Api.AuditEvent} event @returns {string | null} */

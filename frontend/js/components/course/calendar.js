@@ -1,6 +1,6 @@
 // @ts-check
 // The sessions in a calendar program: a file of this course, or a secret address that follows all of one's courses.
-import { html, useRef, useState } from "../../lib.js";
+import { html, useState } from "../../lib.js";
 import * as api from "../../api.js";
 import { useGet } from "../../loading.js";
 import { dayAndClock } from "../../times.js";
@@ -8,6 +8,7 @@ import { t } from "../../texts.js";
 import { confirm } from "../dialog.js";
 import { Icon } from "../icon.js";
 import { Shown } from "../page.js";
+import { Secret } from "../secret.js";
 import { toast, toastProblem } from "../toast.js";
 
 /** @param {{course: Api.Course}} props */
@@ -37,7 +38,7 @@ export function Calendar({ course }) {
   return html`<section>
     <h2>${t("calendar.title")}</h2>
     <p class="quiet measure">${t("calendar.text")}</p>
-    ${made && html`<${Address} url=${made.url} />`}
+    ${made && html`<${Secret} title=${t("calendar.once_title")} text=${t("calendar.once_text")} label=${t("calendar.address")} value=${made.url} copied=${t("calendar.copied")} />`}
     <${Shown} from=${feeds} rows=${1}>${(/** @type {Api.Feed[]} */ list) => list.length > 0 && html`<ul class="plain-list framed">${list.map((feed) => html`<li key=${feed.id}>
       <span>${t("calendar.made", { when: dayAndClock(feed.created_at) })}</span>
       <button type="button" class="link" aria-label=${t("calendar.revoke_of", { when: dayAndClock(feed.created_at) })} onClick=${() => revoke(feed)}>${t("calendar.revoke")}</button></li>`)}</ul>`}</${Shown}>
@@ -46,21 +47,4 @@ export function Calendar({ course }) {
       <a role="button" class="secondary" href=${api.addressOf(`/courses/${course.id}/calendar.ics`)} download><${Icon} name="download" />${t("calendar.file")}</a>
     </div>
   </section>`;
-}
-
-/** Shown once: the server keeps only its hash. @param {{url: string}} props */
-function Address({ url }) {
-  const field = useRef(/** @type {HTMLInputElement | null} */ (null));
-  const copy = async () => {
-    field.current?.select();
-    try {
-      await navigator.clipboard.writeText(url);
-      toast(t("calendar.copied"));
-    } catch {
-      toast(t("calendar.copy_by_hand")); // without HTTPS, browsers lend nobody the clipboard
-    }
-  };
-  return html`<div class="note good"><p><strong>${t("calendar.once_title")}</strong> ${t("calendar.once_text")}</p>
-    <div class="copy"><input ref=${field} readonly aria-label=${t("calendar.address")} value=${url} onFocus=${(/** @type {any} */ event) => event.target.select()} />
-      <button type="button" class="secondary" onClick=${copy}>${t("calendar.copy")}</button></div></div>`;
 }

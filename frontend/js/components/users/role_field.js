@@ -8,7 +8,7 @@ const ROLES = /** @type {const} */ (["instructor", "viewer", "admin"]);
 /** Choosing a role, and what it may do. @param {{role: string, disabled?: boolean}} props disabled: of oneself */
 export function RoleField({ role, disabled }) {
   const [chosen, setChosen] = useState(role);
-  return html`<${Field} as="select" label=${t("users.role")} name="role" disabled=${disabled} hint=${t(disabled ? "users.role_own" : `users.may_${chosen}`)}
+  return html`<${Field} as="select" label=${t("users.role")} name="role" disabled=${disabled} hint=${disabled ? t("users.role_own") : t(`users.may_${chosen}`)}
     onChange=${(/** @type {any} */ event) => setChosen(event.target.value)}>
     ${ROLES.map((each) => html`<option value=${each} selected=${each === role}>${t(`role.${each}`)}</option>`)}</${Field}>`;
 }

@@ -23,8 +23,6 @@ export default {
   "add_student.title": "Add a student to {course}",
   "calendar.address": "Your calendar address",
   "calendar.copied": "Copied. Paste it in your calendar program as a subscription.",
-  "calendar.copy": "Copy",
-  "calendar.copy_by_hand": "The address is selected: copy it with Ctrl+C.",
   "calendar.file": "This course as a file",
   "calendar.made": "Address made {when}",
   "calendar.make": "Make an address",

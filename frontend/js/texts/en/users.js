@@ -21,7 +21,7 @@ export default {
   "scope.model": "Training and model",
   "scope.people": "Students and consents",
   "scope.reports": "Reports",
-  "secret.by_hand": "The address is selected. Copy it with Ctrl+C.",
+  "secret.by_hand": "It is selected: copy it with Ctrl+C.",
   "secret.copied": "Copied",
   "secret.copy": "Copy",
   "tokens.area": "What it is about",
