@@ -10,7 +10,7 @@ ARGS ?=
 INSTALL_ARGS ?=
 
 # How many processes share the tests: one for each core, of which each needs 1 GB. For one after another: make test SPREAD=
-SPREAD ?= -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+SPREAD ?= -n auto --maxprocesses 4 --no-loadscope-reorder
 
 # Names of programs in which the page can be tested.
 BROWSERS ?= chromium chromium-browser google-chrome

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # How many processes share the tests: pytest-xdist says so in this variable.
 PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
@@ -27,18 +28,25 @@ from support.service import Service, make_service, make_settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TEST_DATA_VARIABLE = "SMARTATTENDANCE_TEST_DATA"
+BROWSER_TESTS = "tests/e2e/"
+
+
+class _Together(LoadScopeScheduling):
+    """Tests of a file stay in one process, as they share what was made for them, and so do all in the browser, for
+    which a whole school is made."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return BROWSER_TESTS if nodeid.startswith(BROWSER_TESTS) else nodeid.split("::", 1)[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Together:
+    return _Together(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """When several processes share the tests, those of a file stay together, as they share what was made for them, and
-    so do all in the browser, for which a whole school is made: those begin first, as they take longest."""
-    if PROCESSES == 1:
-        return
-    browser = REPOSITORY / "tests" / "e2e"
-    items.sort(key=lambda item: browser not in item.path.parents)
-    for item in items:
-        group = browser if browser in item.path.parents else item.path
-        item.add_marker(pytest.mark.xdist_group(group.relative_to(REPOSITORY).as_posix()))
+    """Those in the browser begin first where several processes share the tests: they take longest."""
+    if PROCESSES > 1:
+        items.sort(key=lambda item: not item.nodeid.startswith(BROWSER_TESTS))
 
 
 def _is_here(host: Any) -> bool:
