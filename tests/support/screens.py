@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 NORA, ROBIN = "nora@demo.example", "admin@demo.example"
 SIZES = {"phone": (390, 844), "tablet": (768, 1024), "laptop": (1280, 800), "projector": (1920, 1080)}
@@ -73,4 +73,5 @@ def show(page: Page, screen: Screen, found: dict[str, Any]) -> None:
     """Open ``screen`` and wait until it is complete. found: of ``facts``."""
     page.goto(f"/#{screen.address.format(**found)}")
     page.locator(screen.shown).first.wait_for(timeout=60_000)
-    page.wait_for_function("!document.querySelector('.skeleton')")
+    # asked by the locator: the page's policy lets nothing be evaluated again and again
+    expect(page.locator(".skeleton")).to_have_count(0, timeout=60_000)
