@@ -29,6 +29,8 @@ from support.service import Service, make_service, make_settings
 REPOSITORY = Path(__file__).resolve().parent.parent
 TEST_DATA_VARIABLE = "SMARTATTENDANCE_TEST_DATA"
 BROWSER_TESTS = "tests/e2e/"
+# A few tests of a minute each, which share nothing.
+LONG_TESTS = "tests/operations/test_class_recognition.py"
 
 
 class _Together(LoadScopeScheduling):
@@ -36,6 +38,8 @@ class _Together(LoadScopeScheduling):
     which a whole school is made."""
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(LONG_TESTS):
+            return nodeid
         return BROWSER_TESTS if nodeid.startswith(BROWSER_TESTS) else nodeid.split("::", 1)[0]
 
 
@@ -44,9 +48,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Together:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those in the browser begin first where several processes share the tests: they take longest."""
+    """What takes longest begins first where several processes share the tests."""
     if PROCESSES > 1:
-        items.sort(key=lambda item: not item.nodeid.startswith(BROWSER_TESTS))
+        items.sort(key=lambda item: (not item.nodeid.startswith(BROWSER_TESTS), not item.nodeid.startswith(LONG_TESTS)))
 
 
 def _is_here(host: Any) -> bool:

@@ -25,7 +25,10 @@ from support.recognition import LANDMARKS
 from support.service import make_service, make_settings
 
 PEOPLE, SHOTS = 8, 40
-CAMERAS, SECONDS, EVERY = 4, 8.0, 0.5
+CAMERAS, EVERY = 4, 0.5
+CHANGES, FRAMES = 12, 200
+# far more than that takes on the slowest machine
+SECONDS = 120.0
 
 
 class OneFace:
@@ -103,14 +106,14 @@ def test_no_frame_fails_and_each_is_answered_by_one_model(
     names = [str(name) for name in artifact.classes]
     pictures = {person: [picture(person, shot) for shot in range(SHOTS)] for person in range(PEOPLE)}
     try:
-        answers = film(service, publisher, pictures, names, cameras=CAMERAS, seconds=SECONDS)
+        answers = film(service, publisher, pictures, names, cameras=CAMERAS, seconds=SECONDS, enough=(CHANGES, FRAMES))
     finally:
         recognizer.close()
         service.database.close()
     assert not answers.wrong, f"{len(answers.wrong)} of {len(answers.seconds)}: {answers.wrong[:3]}"
-    assert publisher.changes >= 0.7 * SECONDS / EVERY
+    assert publisher.changes >= CHANGES
     assert len(answers.versions) >= publisher.changes / 2, "the models were hardly used"
-    assert len(answers.seconds) >= 200
+    assert len(answers.seconds) >= FRAMES
 
 
 def test_the_models_can_be_told_apart() -> None:

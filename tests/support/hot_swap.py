@@ -157,8 +157,11 @@ def film(
     *,
     cameras: int,
     seconds: float,
+    enough: tuple[int, int] | None = None,
 ) -> Answers:
-    """Serve over HTTP for ``seconds``, with ``cameras`` sending all the while and ``publisher`` at work."""
+    """Serve over HTTP for ``seconds``, with ``cameras`` sending all the while and ``publisher`` at work.
+
+    enough: end before that once there were so many changes of the model and so many frames answered."""
     headers, paths = lesson(service, names)
     server = create_server(service.app, host="127.0.0.1", port=0, threads=cameras + 2)
     serving = threading.Thread(target=server.run, name="server", daemon=True)
@@ -168,7 +171,11 @@ def film(
     try:
         for thread in (*senders, publisher):
             thread.start()
-        time.sleep(seconds)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if enough and publisher.changes >= enough[0] and sum(len(s.answers.seconds) for s in senders) >= enough[1]:
+                break
+            time.sleep(0.05)
     finally:
         for thread in (*senders, publisher):
             thread.stop.set()
