@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from e2e.conftest import School
 from support.browser import scrolls_sideways, violations
 
-GREETED_MS = 60_000
+GREETED_MS = 150_000
 
 
 def test_a_device_becomes_a_kiosk_greets_and_is_left_by_its_pin(page_of: Callable[..., Page], school: School) -> None:
