@@ -22,7 +22,7 @@ TEXTS = FRONTEND / "js" / "texts" / "en"
 # What opens with the page before anybody is logged in, compressed.
 FIRST_LOAD_BYTES = 150_000
 # Keys that are made of what the server says, such as t(`status.${status}`).
-MADE = re.compile(r"""t\(\s*`([^`$]*)\$\{""")
+MADE = re.compile(r"`([a-z_]+\.[a-z_]*)\$\{")
 WRITTEN = re.compile(r"""["'`]([a-z_]+\.[a-z0-9_]+)["'`]""")
 IMPORTED = re.compile(r"""(?:^|\n)\s*(?:import|export)[^;]*?from\s*["'](\.[^"']+)["']""")
 KEY = re.compile(r'^  "([a-z_]+\.[A-Za-z0-9_]+)":', re.MULTILINE)
