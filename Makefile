@@ -9,8 +9,8 @@ ARGS ?=
 # make setup INSTALL_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 INSTALL_ARGS ?=
 
-# How many processes share the tests: one for each core, of which each needs 1 GB. For one after another: make test SPREAD=
-SPREAD ?= -n auto --maxprocesses 4 --no-loadscope-reorder
+# How the tests are shared out to processes (tests/conftest.py says how many). For one after another: make test SPREAD=
+SPREAD ?= -n auto --no-loadscope-reorder
 
 # Names of programs in which the page can be tested.
 BROWSERS ?= chromium chromium-browser google-chrome

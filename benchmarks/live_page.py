@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "backend"))
 
 from playwright.sync_api import CDPSession, Route, sync_playwright
 
-from e2e.conftest import NORA, School, serving
 from support.browser import launch
+from support.school import School, serving
 from support.screens import facts
 
 FACES = 6
@@ -86,10 +86,8 @@ def measure(school: School, minutes: float) -> None:
     with sync_playwright() as playwright:
         browser = launch(playwright)
         context = browser.new_context(base_url=school.address, viewport={"width": 1280, "height": 800})
-        school.log_in(context, NORA)
-        session = facts(lambda path: school.call(context, "GET", path))["open"]
-        if school.call(context, "GET", f"/sessions/{session}")["state"] == "scheduled":
-            school.call(context, "POST", f"/sessions/{session}/open")
+        school.log_in(context)
+        session = facts(school, browser)["open"]
         page, answers = context.new_page(), Answers()
         page.route("**/frames", answers)
         page.goto(f"/#/sessions/{session}/live")

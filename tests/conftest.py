@@ -33,6 +33,11 @@ BROWSER_TESTS = "tests/e2e/"
 LONG_TESTS = "tests/operations/test_class_recognition.py"
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores, as much of the time some test waits for a server or a browser; each needs 1 GB."""
+    return min(4, (os.cpu_count() or 1) + 1)
+
+
 class _Together(LoadScopeScheduling):
     """Tests of a file stay in one process, as they share what was made for them, and so do all in the browser, for
     which a whole school is made."""

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from attendance.scopes import Scope
 from support.databases import sqlite_database
 from support.endpoints import is_endpoint
 from support.enrolling import drawn, encoded
+from support.ports import free_port
 from support.recognition import doubtful, known, picture
 from support.service import Service
 
@@ -111,12 +111,6 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
             server.kill()
             server.wait(30)
     yield Session(done.stdout.split(MARK)[1:], done.stderr, folder, printed.read_text("utf-8"))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def prepare_desk(desk: Path) -> None:

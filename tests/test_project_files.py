@@ -273,8 +273,7 @@ INSTALL = "-m pip install --disable-pip-version-check -r requirements-dev.txt"
                 '".venv/bin/python" -m ruff check .',
                 '".venv/bin/python" -m ruff format --check .',
                 '".venv/bin/python" -m mypy backend/recognizer backend/training ',
-                '".venv/bin/python" -m pytest -q --durations=10 -n auto --maxprocesses 4 '
-                "--no-loadscope-reorder --seed 7",
+                '".venv/bin/python" -m pytest -q --durations=10 -n auto --no-loadscope-reorder --seed 7',
             ],
         ),
         (

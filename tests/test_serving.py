@@ -28,6 +28,7 @@ from config import Settings
 from data_folder import open_database
 from support.clock import MONDAY
 from support.databases import sqlite_database
+from support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVE = ROOT / "tests" / "support" / "serve.py"
@@ -48,12 +49,6 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "HOME": str(tmp_path),
     }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Running:

@@ -18,7 +18,7 @@ from api.pictures import body_doc
 from api.problems import PROBLEM_TYPE, Problem
 from api.schemas import Id, Moment, Text
 from api.security import STAFF, needs, public
-from attendance import kiosks
+from attendance import kiosks, passwords
 from attendance.faces_seen import FaceDecision, Reason
 from attendance.kiosks import Device
 from attendance.scopes import Scope
@@ -113,8 +113,9 @@ class Kiosks(MethodView):
     def post(self, body: dict[str, Any], course_id: int) -> Any:
         """Set up a kiosk, which sends frames of this course and greets by first name"""
         lasts = timedelta(days=body["expires_in_days"])
+        pin_hash = passwords.hash_of(body["pin"])  # takes a while, so before anything is locked
         with writing() as db:
-            kiosk, secret = kiosks.create_kiosk(db, actor(), course_id, body["name"], body["pin"], lasts, now())
+            kiosk, secret = kiosks.create_kiosk(db, actor(), course_id, body["name"], pin_hash, lasts, now())
         return {"kiosk": kiosk, "secret": secret}
 
 
@@ -136,8 +137,7 @@ class ThisKiosk(MethodView):
     def get(self) -> Any:
         """What the kiosk that asks shows: its course, and whether a session is open"""
         device = _device()
-        with writing() as db:
-            kiosks.note_use(db, device, now())
+        kiosks.note_use(services().database, device, now())
         with reading() as db:
             return kiosks.shown(db, device, now())
 
@@ -172,8 +172,7 @@ class KioskLeave(MethodView):
         """End the kiosk at the device, with its PIN"""
         device = _device()
         attempt = limits.PasswordTry(f"kiosk {device.kiosk_id}")
-        with writing() as db:
-            kiosks.leave(db, device, body["pin"], now())
+        kiosks.leave(services().database, device, body["pin"], now())
         attempt.succeeded()
 
 
@@ -181,7 +180,7 @@ def _device() -> Device:
     kind, _, secret = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer":
         raise AuthenticationError("this is for a kiosk, which sends its secret as Authorization: Bearer")
-    with services().database.reading() as db:
+    with reading() as db:
         return kiosks.require_device(db, secret.strip(), now(), request_id())
 
 

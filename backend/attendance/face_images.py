@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,7 @@ from attendance import audit
 from attendance.access import require_student
 from attendance.actor import Actor
 from attendance.consents import active_consent, require_consent
-from attendance.models import Consent, FaceImage, FaceImageState, Student, StudentStatus
+from attendance.models import Consent, Erasure, FaceImage, FaceImageState, Student, StudentStatus
 from errors import ConflictError, ForbiddenError, NotFoundError
 
 # More tell a face no better, and cost time in every training.
@@ -155,8 +155,10 @@ def forget(db: Session, image_ids: Collection[int]) -> int:
 
 
 def unfinished(db: Session) -> list[KeptImage]:
-    """The images that somebody was writing or deleting, and may still be."""
-    query = select(FaceImage).where(FaceImage.state != FaceImageState.STORED).order_by(FaceImage.id)
+    """The images that somebody was writing or deleting, and may still be. Those of a student whose erasure is under way
+    are left to it: what it deletes is its evidence."""
+    is_erased = exists().where(Erasure.student_id == FaceImage.student_id, Erasure.completed_at.is_(None))
+    query = select(FaceImage).where(FaceImage.state != FaceImageState.STORED, ~is_erased).order_by(FaceImage.id)
     return [_kept(image) for image in db.scalars(query)]
 
 

@@ -15,6 +15,7 @@ from attendance import audit, passwords
 from attendance.access import require_course
 from attendance.accounts import actor_of
 from attendance.actor import Actor
+from attendance.database import Database
 from attendance.models import ClassSession, Course, Kiosk, SessionState
 from attendance.secrets_kept import new_secret, sha256_of
 from errors import AuthenticationError, ConflictError, ForbiddenError, NotFoundError
@@ -33,6 +34,7 @@ class Device:
     kiosk_id: int
     course_id: int
     actor: Actor
+    last_used_at: datetime | None
 
 
 def list_kiosks(db: Session, actor: Actor, course_id: int) -> Sequence[Kiosk]:
@@ -43,10 +45,10 @@ def list_kiosks(db: Session, actor: Actor, course_id: int) -> Sequence[Kiosk]:
 
 
 def create_kiosk(
-    db: Session, actor: Actor, course_id: int, name: str, pin: str, lasts: timedelta, now: datetime
+    db: Session, actor: Actor, course_id: int, name: str, pin_hash: str, lasts: timedelta, now: datetime
 ) -> tuple[Kiosk, str]:
-    """A new kiosk and its secret, which is never shown again. pin: digits that end it at the device. Raises
-    ConflictError when the course has far too many."""
+    """A new kiosk and its secret, which is never shown again. pin_hash: of the digits that end it at the device, as
+    ``passwords.hash_of`` gives it. Raises ConflictError when the course has far too many."""
     require_course(db, actor, course_id, change=True)
     in_use = select(func.count()).where(
         Kiosk.course_id == course_id, Kiosk.revoked_at.is_(None), Kiosk.expires_at > now
@@ -59,7 +61,7 @@ def create_kiosk(
         user_id=actor.user_id,
         name=name,
         secret_sha256=sha256_of(secret),
-        pin_hash=passwords.hash_of(pin),
+        pin_hash=pin_hash,
         created_at=now,
         expires_at=now + lasts,
     )
@@ -93,14 +95,14 @@ def require_device(db: Session, secret: str, now: datetime, request_id: str) -> 
         require_course(db, actor, kiosk.course_id, change=True)
     except ForbiddenError as error:
         raise _not_good() from error
-    return Device(kiosk.id, kiosk.course_id, actor)
+    return Device(kiosk.id, kiosk.course_id, actor, kiosk.last_used_at)
 
 
-def note_use(db: Session, device: Device, now: datetime) -> None:
+def note_use(database: Database, device: Device, now: datetime) -> None:
     """Remember that the device is there; once a minute is enough."""
-    kiosk = db.get_one(Kiosk, device.kiosk_id)
-    if kiosk.last_used_at is None or now - kiosk.last_used_at >= _NOTE_USE_EVERY:
-        kiosk.last_used_at = now
+    if device.last_used_at is None or now - device.last_used_at >= _NOTE_USE_EVERY:
+        with database.writing() as db:
+            db.get_one(Kiosk, device.kiosk_id).last_used_at = now
 
 
 def shown(db: Session, device: Device, now: datetime) -> dict[str, Any]:
@@ -132,12 +134,15 @@ def open_session(db: Session, device: Device) -> ClassSession | None:
     return db.scalar(query.order_by(ClassSession.opened_at.desc()).limit(1))
 
 
-def leave(db: Session, device: Device, pin: str, now: datetime) -> None:
+def leave(database: Database, device: Device, pin: str, now: datetime) -> None:
     """End the kiosk from the device itself. Raises ForbiddenError for a wrong PIN."""
-    kiosk = db.get_one(Kiosk, device.kiosk_id)
-    if not passwords.is_right(kiosk.pin_hash, pin):
+    with database.reading() as db:
+        kept = db.get_one(Kiosk, device.kiosk_id).pin_hash
+    # outside of any transaction: it takes a while on purpose, and others write
+    if not passwords.is_right(kept, pin):
         raise ForbiddenError("this PIN is wrong", code="wrong_pin")
-    _end(db, device.actor, kiosk, now)
+    with database.writing() as db:
+        _end(db, device.actor, db.get_one(Kiosk, device.kiosk_id), now)
 
 
 def first_name(name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 from datetime import date
 from typing import Any
 
@@ -396,29 +395,22 @@ def test_an_exported_roster_comes_in_again(service: Service, lead: int, course: 
     assert (done["new"], done["enrolled"]) == (0, 3)
 
 
-def test_ten_thousand_rows_take_seconds(service: Service, course: int) -> None:
+def test_ten_thousand_rows_take_few_trips_to_the_database(service: Service, course: int) -> None:
     client = service.admin()
     header = "Matrikelnummer;Vorname;Nachname;E-Mail\r\n"
     text = header + "".join(f"m{n:06};Jörg;Weiß {n};m{n}@example.org\r\n" for n in range(10_000))
     asked: list[str] = []
     event.listen(service.database.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
-    # of this process only: what else the machine does must not matter
-    began = time.process_time()
     done = send(client, course, text.encode("cp1252"), dry_run="false", encoding="windows-1252")
-    first = time.process_time() - began
     assert done.status_code == 200 and (done.json["new"], done.json["enrolled"]) == (10_000, 10_000)
-    renamed = text.replace("Jörg", "Jürgen")
-    began = time.process_time()
-    done = send(client, course, renamed, dry_run="false")
-    second = time.process_time() - began
+    # SQLite, in the process itself, takes new rows one by one; elsewhere each statement is a trip there and back
+    assert len(asked) < (10_100 if service.database.is_sqlite else 100)
+    asked.clear()
+    done = send(client, course, text.replace("Jörg", "Jürgen"), dry_run="false")
     assert (done.json["updated"], done.json["enrolled"]) == (10_000, 0)
-    began = time.process_time()
     done = send(client, course, "id,name\nm000000,Jürgen Weiß 0\n", dry_run="false", end_missing="true")
-    third = time.process_time() - began
     assert done.json["ended"] == 9_999
-    assert max(first, second, third) < 10, (first, second, third)
-    # each is a trip to the server and back
-    assert service.database.is_sqlite or len(asked) < 200
+    assert len(asked) < 100
     with service.db() as db:
         assert db.query(Student).filter(Student.name.startswith("Jürgen Weiß"), Student.version == 2).count() == 10_000
         assert db.query(Enrolment).filter(Enrolment.ends_on == date(2026, 11, 23)).count() == 9_999

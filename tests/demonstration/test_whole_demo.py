@@ -7,7 +7,6 @@ import json
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from demonstration.folder import DemoFolder
 from operations.check import Check
 from serving import places_of
 from support.demonstrate import STRANGER, STUDENTS_IN_VIEW
+from support.ports import free_port
 
 SCRIPT = Path(__file__).resolve().parents[1] / "support" / "demonstrate.py"
 LAST_LINE = "To remove it:"
@@ -39,7 +39,7 @@ class Demo:
         self.real = home / "real"
         self._environ = {
             **os.environ,
-            "SMARTATTENDANCE_PORT": str(_free_port()),
+            "SMARTATTENDANCE_PORT": str(free_port()),
             "SMARTATTENDANCE_EMBEDDER": "dlib",
             "SMARTATTENDANCE_DATABASE_URL": f"sqlite:///{self.real / 'database'}",
             "DATABASE_URL": f"sqlite:///{self.real / 'database'}",
@@ -102,12 +102,6 @@ class Running:
         status = self.process.wait(SECONDS)
         self._limit.cancel()
         return status
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

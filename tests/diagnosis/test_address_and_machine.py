@@ -19,6 +19,7 @@ from diagnosis import address, machine
 from diagnosis.case import Case
 from diagnosis.finding import Status
 from support.diagnosing import by_code, look, troubles
+from support.ports import free_port
 
 PROBLEM, NOTE = Status.PROBLEM, Status.NOTE
 CAMERA: Any = ((address.camera, "Address"),)
@@ -94,9 +95,7 @@ def _refuse() -> None:
 
 
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     [found] = look(Settings(port=port), SERVER)
     assert found.code == "server_off"
     with monkeypatch.context() as patch:
@@ -106,9 +105,7 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_https_address_that_does_not_answer() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     assert troubles(look(Settings(public_url=f"https://localhost:{port}"), CERTIFICATE)) == {
         "address_unreachable": NOTE
     }

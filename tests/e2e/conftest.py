@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,38 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from support.browser import launch, watched
-
-PROGRAM = Path(__file__).resolve().parents[1] / "support" / "demo_school.py"
-# Drawing, enrolling and training on a busy machine.
-MADE_WITHIN_SECONDS = 240
-PREPARED_VARIABLE = "SMARTATTENDANCE_TEST_SCHOOL"
-NORA, ROBIN = "nora@demo.example", "admin@demo.example"
-"""The instructor, and the admin."""
-
-
-@dataclass(frozen=True)
-class School:
-    """address: of the server. folder: of the demo. passwords: by e-mail address. process: the server's."""
-
-    address: str
-    folder: Path
-    passwords: dict[str, str]
-    process: subprocess.Popen[str]
-
-    def log_in(self, context: BrowserContext, email: str = NORA) -> None:
-        answer = context.request.post("/api/v1/auth/login", data={"email": email, "password": self.passwords[email]})
-        assert answer.ok, answer.text()
-
-    def call(self, context: BrowserContext, method: str, path: str, json_body: Any = None) -> Any:
-        """Ask the API as whoever is logged in there."""
-        token = context.request.get("/api/v1/auth/me").json()["csrf_token"]
-        options: dict[str, Any] = {"method": method, "headers": {"X-CSRF-Token": token}}
-        if json_body is not None:
-            options["data"] = json.dumps(json_body)
-            options["headers"]["Content-Type"] = "application/json"
-        answer = context.request.fetch(f"/api/v1{path}", **options)
-        assert answer.ok, f"{method} {path}: {answer.status} {answer.text()}"
-        return answer.json() if answer.body() else None
+from support.school import NORA, PREPARED_VARIABLE, School, serving
 
 
 @pytest.fixture(scope="session")
@@ -86,39 +48,6 @@ def school(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     shutil.copytree(prepared, folder)
     with serving(folder) as made:
         yield made
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[School]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environ = {
-        **os.environ,
-        "SMARTATTENDANCE_PORT": str(port),
-        "SMARTATTENDANCE_EMBEDDER": "dlib",
-        "SMARTATTENDANCE_ALLOW_DOWNLOAD": "false",
-    }
-    output = folder.parent / "output.txt"
-    with output.open("w", encoding="utf-8") as out:
-        process = subprocess.Popen(
-            [sys.executable, str(PROGRAM), str(folder)], env=environ, stdout=out, stderr=subprocess.STDOUT, text=True
-        )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + MADE_WITHIN_SECONDS
-        while not (folder / "address.json").exists():
-            assert process.poll() is None, output.read_text(encoding="utf-8")
-            assert time.monotonic() < deadline, output.read_text(encoding="utf-8")
-            time.sleep(0.1)
-        facts = json.loads((folder / "complete.json").read_text(encoding="utf-8"))
-        yield School(address, folder, facts["passwords"], process)
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, ViewportSize, expect
 
-from e2e.conftest import NORA, ROBIN, School
 from support.browser import scrolls_sideways, violations
+from support.school import NORA, ROBIN, School
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
 # A training of a small class takes seconds; on a machine that is busy it takes longer.

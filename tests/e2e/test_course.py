@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from e2e.conftest import NORA, ROBIN, School
 from support.browser import scrolls_sideways, violations
+from support.school import NORA, ROBIN, School
 
 Course = dict[str, Any]
 numbers = count(1)
@@ -196,8 +196,7 @@ def test_a_change_by_somebody_else_is_not_overwritten(
 
 def test_a_locked_session_is_opened_for_corrections(page_of: Callable[..., Page], school: School) -> None:
     page = page_of("/courses")
-    courses = school.call(page.context, "GET", "/courses")["items"]
-    course = next(each for each in courses if each["code"] == "PROG-1")
+    course = school.main_course(page.context)
     page.goto(f"/#/courses/{course['id']}?tab=sessions&when=past")
     locked = row(page, "locked").last
     day = str(locked.get_by_role("link").text_content())
@@ -358,8 +357,7 @@ def raise_warning(school: School, course_id: int) -> None:
 
 def test_a_warning_is_seen_to_and_rules_are_made(page_of: Callable[..., Page], school: School) -> None:
     page = page_of("/courses")
-    courses = school.call(page.context, "GET", "/courses")["items"]
-    course = next(each for each in courses if each["code"] == "PROG-1")
+    course = school.main_course(page.context)
     raise_warning(school, course["id"])
     page.goto(f"/#/courses/{course['id']}?tab=warnings")
     page.get_by_label("Warn by").select_option("absences in all")

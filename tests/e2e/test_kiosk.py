@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from e2e.conftest import School
 from support.browser import scrolls_sideways, violations
+from support.school import School
 
 GREETED_MS = 150_000
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
-from e2e.conftest import School
-from support.browser import launch, scrolls_sideways, violations
+from support.browser import launch, scrolls_sideways, use_the_camera, violations
+from support.school import School
 
 # The five students of the small class; four of them walk in.
 WALK_IN = ("Amina Yusuf", "Ben Hartmann", "Chiara Rossi", "Daniel Okafor")
@@ -22,13 +22,7 @@ SEEN_MS = 150_000
 @pytest.fixture(scope="module")
 def camera_browser(playwright: Playwright, school: School) -> Iterator[Browser]:
     """Chromium whose camera shows the class walking in."""
-    clip = school.folder / "clip" / "clip.mjpeg"
-    made = launch(
-        playwright,
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-video-capture={clip}",
-    )
+    made = launch(playwright, school.folder / "clip" / "clip.mjpeg")
     yield made
     made.close()
 
@@ -40,9 +34,7 @@ def session_of(school: School) -> Callable[[Page], int]:
     def make(page: Page) -> int:
         for due in school.call(page.context, "GET", "/sessions/today")["open"]:
             school.call(page.context, "POST", f"/sessions/{due['session']['id']}/close")
-        course = next(
-            each for each in school.call(page.context, "GET", "/courses")["items"] if each["code"] == "PROG-1"
-        )
+        course = school.main_course(page.context)
         now = page.evaluate("new Date(Date.now() - 60000).toISOString()")
         end = page.evaluate("new Date(Date.now() + 3600000).toISOString()")
         made = school.call(
@@ -57,11 +49,6 @@ def session_of(school: School) -> Callable[[Page], int]:
     return make
 
 
-def choose_camera(page: Page) -> None:
-    """The real camera, in a school whose clip is offered as well."""
-    page.evaluate("localStorage.setItem('smartattendance.camera', 'default')")
-
-
 def arrivals(page: Page) -> Any:
     return page.get_by_role("region", name="Just arrived")
 
@@ -70,7 +57,7 @@ def test_the_class_walks_in_and_one_mark_is_taken_back(
     page_of: Callable[..., Page], session_of: Callable[[Page], int], camera_browser: Browser
 ) -> None:
     page = page_of("/", browser=camera_browser, permissions=["camera"])
-    choose_camera(page)
+    use_the_camera(page)
     session = session_of(page)
     page.goto(f"/#/sessions/{session}/live")
     expect(page.locator(".tally")).to_have_text("4 / 5", timeout=SEEN_MS)
@@ -113,7 +100,7 @@ def test_a_camera_that_cannot_be_had_says_why_and_leads_on(
     page_of: Callable[..., Page], session_of: Callable[[Page], int], error: str, says: str
 ) -> None:
     page = page_of()
-    choose_camera(page)
+    use_the_camera(page)
     session = session_of(page)
     page.add_init_script(
         f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', '{error}'));"
@@ -130,7 +117,7 @@ def test_a_camera_that_is_unplugged_can_be_started_again(
     page_of: Callable[..., Page], session_of: Callable[[Page], int], camera_browser: Browser
 ) -> None:
     page = page_of("/", browser=camera_browser, permissions=["camera"])
-    choose_camera(page)
+    use_the_camera(page)
     page.goto(f"/#/sessions/{session_of(page)}/live")
     expect(page.locator(".face .label").first).to_be_visible(timeout=SEEN_MS)
     expect(page.get_by_role("combobox", name="Camera")).not_to_have_value("demo")

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from e2e.conftest import School
 from support.browser import scrolls_sideways, violations
+from support.school import School
 
 PHONE = {"width": 390, "height": 844}
 numbers = count(1)
@@ -25,7 +25,7 @@ numbers = count(1)
 def course(page_of: Callable[..., Page], school: School) -> dict[str, Any]:
     """The main course, which needs so much that Daniel Okafor, absent once in six times, is at risk."""
     context = page_of().context
-    found = next(each for each in school.call(context, "GET", "/courses")["items"] if each["code"] == "PROG-1")
+    found = school.main_course(context)
     if found["min_percent"] != 90:
         token = context.request.get("/api/v1/auth/me").json()["csrf_token"]
         headers = {"X-CSRF-Token": token, "If-Match": f'"{found["version"]}"'}

@@ -15,8 +15,8 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from attendance.database import Database
 from attendance.models import ClassSession, Frame, ReviewItem, SessionState, Sighting, SightingDecision, Student
-from e2e.conftest import NORA, ROBIN, School
 from support.browser import scrolls_sideways, violations
+from support.school import NORA, ROBIN, School
 
 PHONE = {"width": 390, "height": 844}
 numbers = count(1)
@@ -38,7 +38,7 @@ def ask(school: School, database: Database, context_of: Callable[..., BrowserCon
             with database.writing() as db:
                 db.delete(db.get_one(ReviewItem, left["id"]))
         now = datetime.now(UTC)
-        course = next(each for each in school.call(context, "GET", "/courses")["items"] if each["code"] == "PROG-1")
+        course = school.main_course(context)
         times = {
             "starts_at": (now - timedelta(minutes=30)).isoformat(),
             "ends_at": (now + timedelta(minutes=30)).isoformat(),

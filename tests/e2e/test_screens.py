@@ -9,20 +9,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from e2e.conftest import NORA, School
 from support.browser import scrolls_sideways, violations
+from support.school import School
 from support.screens import SCREENS, SIZES, Screen, facts, show
 
 
 @pytest.fixture(scope="module")
-def found(school: School, browser: Any) -> dict[str, Any]:
-    context = browser.new_context(base_url=school.address)
-    school.log_in(context, NORA)
-    got = facts(lambda path: school.call(context, "GET", path))
-    if school.call(context, "GET", f"/sessions/{got['open']}")["state"] == "scheduled":
-        school.call(context, "POST", f"/sessions/{got['open']}/open")
-    context.close()
-    return got
+def found(school: School, browser: Browser) -> dict[str, Any]:
+    return facts(school, browser)
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)

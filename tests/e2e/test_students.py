@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
-from e2e.conftest import NORA, ROBIN, School
 from sample_class.members import STRANGERS
-from support.browser import launch, scrolls_sideways, violations
+from support.browser import launch, scrolls_sideways, use_the_camera, violations
 from support.pictures import face_picture
+from support.school import NORA, ROBIN, School
 from support.sitting import write_sitting
 
 PHONE = {"width": 390, "height": 844}
@@ -31,12 +31,7 @@ def sitting_browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFac
     """Chromium whose camera shows one person, who turns to the left now and then."""
     clip = tmp_path_factory.mktemp("camera") / "sitting.mjpeg"
     write_sitting(clip, STRANGERS[0].person)
-    made = launch(
-        playwright,
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-video-capture={clip}",
-    )
+    made = launch(playwright, clip)
     yield made
     made.close()
 
@@ -49,12 +44,9 @@ def student_page(page_of: Callable[..., Page], school: School) -> Callable[..., 
         below: str = "", *, consent: bool = True, email: str = NORA, **options: Any
     ) -> tuple[Page, dict[str, Any]]:
         page = page_of("/", email, **options)
-        # the real camera, in a school whose clip is offered as well
-        page.evaluate("localStorage.setItem('smartattendance.camera', 'default')")
+        use_the_camera(page)
         number = next(numbers)
-        course = next(
-            each for each in school.call(page.context, "GET", "/courses")["items"] if each["code"] == "PROG-1"
-        )
+        course = school.main_course(page.context)
         student = school.call(
             page.context,
             "POST",

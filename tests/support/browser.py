@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,8 +31,21 @@ def find_chromium() -> str:
     return found
 
 
-def launch(playwright: Playwright, *arguments: str) -> Browser:
-    return playwright.chromium.launch(executable_path=find_chromium(), args=[*_ALWAYS, *arguments])
+def launch(playwright: Playwright, camera: Path | None = None) -> Browser:
+    """Chromium. camera: a clip (MJPEG) that its camera shows, over and over; None: it has none."""
+    arguments = list(_ALWAYS)
+    if camera is not None:
+        arguments += [
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+            f"--use-file-for-fake-video-capture={camera}",
+        ]
+    return playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
+
+
+def use_the_camera(page: Page) -> None:
+    """Have the page take the camera, in a school that offers its clip as well."""
+    page.evaluate("localStorage.setItem('smartattendance.camera', 'default')")
 
 
 @dataclass

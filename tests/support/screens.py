@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-NORA, ROBIN = "nora@demo.example", "admin@demo.example"
+from support.school import NORA, ROBIN, School
+
 SIZES = {"phone": (390, 844), "tablet": (768, 1024), "laptop": (1280, 800), "projector": (1920, 1080)}
-
-Call = Callable[[str], Any]
-"""GET of a path of the API as the screen's person; the answer's JSON."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +54,20 @@ SCREENS = (
 )
 
 
-def facts(get: Call) -> dict[str, Any]:
-    """What the addresses are filled with: the main course, its last session that is over, the one to open now, and a
-    student."""
-    course = next(each["id"] for each in get("/courses")["items"] if each["code"] == "PROG-1")
-    sessions = get(f"/sessions?course_id={course}&descending=true&limit=100")["items"]
+def facts(school: School, browser: Browser) -> dict[str, Any]:
+    """What the addresses are filled with: the main course, its last session that is over, the one of today, which is
+    opened if it is not, and a student."""
+    context = browser.new_context(base_url=school.address)
+    school.log_in(context)
+    course = school.main_course(context)["id"]
+    sessions = school.call(context, "GET", f"/sessions?course_id={course}&descending=true&limit=100")["items"]
     over = next(each["id"] for each in sessions if each["state"] in ("closed", "locked"))
-    today = get("/sessions/today")
+    today = school.call(context, "GET", "/sessions/today")
     due = next(each["session"] for each in [*today["open"], *today["today"]] if each["session"]["course_id"] == course)
-    student = get(f"/courses/{course}/roster")["items"][0]["student"]["id"]
+    if due["state"] == "scheduled":
+        school.call(context, "POST", f"/sessions/{due['id']}/open")
+    student = school.call(context, "GET", f"/courses/{course}/roster")["items"][0]["student"]["id"]
+    context.close()
     return {"course": course, "session": over, "open": due["id"], "student": student}
 
 

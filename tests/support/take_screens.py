@@ -19,13 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "backend"))
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from e2e.conftest import NORA, School, serving
 from support.browser import launch
+from support.school import PREPARED_VARIABLE, School, serving
 from support.screens import SCREENS, SIZES, Screen, facts, show
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "screens"
-PREPARED_VARIABLE = "SMARTATTENDANCE_TEST_SCHOOL"
 _GAP, _HEIGHT, _QUALITY = 16, 640, 82
 
 
@@ -40,23 +39,13 @@ def main() -> int:
         folder = Path(os.environ.get(PREPARED_VARIABLE, Path(name) / "demo"))
         with serving(folder) as school, sync_playwright() as found:
             browser = launch(found)
-            known = _open_session(browser, school)
+            known = facts(school, browser)
             for screen in SCREENS:
                 if not wanted or screen.name in wanted:
                     _picture(browser, school, screen, known).save(FOLDER / f"{screen.name}.webp", quality=_QUALITY)
                     print(FOLDER / f"{screen.name}.webp", flush=True)
             browser.close()
     return 0
-
-
-def _open_session(browser: Browser, school: School) -> dict[str, Any]:
-    context = browser.new_context(base_url=school.address)
-    school.log_in(context, NORA)
-    known = facts(lambda path: school.call(context, "GET", path))
-    if school.call(context, "GET", f"/sessions/{known['open']}")["state"] == "scheduled":
-        school.call(context, "POST", f"/sessions/{known['open']}/open")
-    context.close()
-    return known
 
 
 def _picture(browser: Browser, school: School, screen: Screen, known: dict[str, Any]) -> Image.Image:

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageEnhance, ImageFilter
 
 from support.pictures import face_picture
 from training.duplicates import groups_by_student, near_duplicate_groups, near_duplicates_across
@@ -34,12 +34,6 @@ def cropped(picture: Image.Image, part: float) -> Image.Image:
     return picture.crop((cut, cut, picture.width - cut, picture.height - cut))
 
 
-def moved(picture: Image.Image, right: int, down: int) -> Image.Image:
-    """The edge goes on: a black one would be in no photo."""
-    cut = np.asarray(picture)[down:, right:]
-    return Image.fromarray(np.pad(cut, ((0, down), (0, right), (0, 0)), mode="edge"))
-
-
 ALTERED = {
     "encoded again": lambda picture: jpeg(picture, 40),
     "half the size": lambda picture: picture.resize((100, 100)),
@@ -47,15 +41,16 @@ ALTERED = {
     "cropped by 5 %": lambda picture: cropped(picture, 0.05),
     "darker": lambda picture: ImageEnhance.Brightness(picture).enhance(0.6),
     "more contrast": lambda picture: ImageEnhance.Contrast(picture).enhance(1.3),
-    "moved by 3 %": lambda picture: moved(picture, 6, 4),
+    "moved by 3 %": lambda picture: picture.transform(picture.size, Image.Transform.AFFINE, (1, 0, 6, 0, 1, 4)),
     "turned by 1 degree": lambda picture: picture.rotate(1, Image.Resampling.BICUBIC),
 }
 
 
 @pytest.mark.parametrize("change", ALTERED, ids=str)
 def test_an_altered_copy_is_a_near_duplicate(change: str) -> None:
-    # rendered edges are sharper than those of photos, and then a move is not always seen through
-    originals = [Image.fromarray(face_picture(person, 0, 200)) for person in (1, 4)] + [scene(1), scene(2)]
+    # rendered edges are sharper than a lens leaves them
+    lens = ImageFilter.GaussianBlur(1)
+    originals = [Image.fromarray(face_picture(person, 0, 200)).filter(lens) for person in (1, 2)] + [scene(1), scene(2)]
     for original in originals:
         pair = np.stack([thumbnail(original), thumbnail(ALTERED[change](original))])
         assert near_duplicate_groups(pair).tolist() == [0, 0]

@@ -31,11 +31,11 @@ export class FrameLoop {
   /**
    * @param {number} session @param {() => HTMLVideoElement | null} video
    * @param {(answer: any, sentAt: number, isLate: boolean) => void} onAnswer sentAt: performance.now() when it was captured; isLate: it had waited
-   * @param {{path?: string, headers?: Record<string, string>}} [to] where frames go: by default those of the session
+   * @param {{path?: string, options?: import("../api.js").Options}} [to] where frames go: by default those of the session; options: of each request
    */
-  constructor(session, video, onAnswer, { path = `/sessions/${session}/frames`, headers = {} } = {}) {
+  constructor(session, video, onAnswer, { path = `/sessions/${session}/frames`, options = {} } = {}) {
     this.path = path;
-    this.headers = headers;
+    this.options = options;
     this.session = session;
     this.video = video;
     this.onAnswer = onAnswer;
@@ -136,8 +136,8 @@ export class FrameLoop {
   /** @param {waiting.Waiting} frame @returns {Promise<any>} */
   #post(frame) {
     return request("POST", this.path, {
-      body: frame.picture, type: "image/jpeg", timeout: FRAME_TIMEOUT_MS, quiet: Boolean(this.headers.Authorization),
-      headers: { ...this.headers, "Idempotency-Key": frame.key, "X-Captured-At": new Date(frame.at).toISOString() },
+      ...this.options, body: frame.picture, type: "image/jpeg", timeout: FRAME_TIMEOUT_MS,
+      headers: { ...this.options.headers, "Idempotency-Key": frame.key, "X-Captured-At": new Date(frame.at).toISOString() },
     });
   }
 

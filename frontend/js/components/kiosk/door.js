@@ -25,8 +25,9 @@ const KINDS = { welcome: "seen", wait: "more", ask: "review", unknown: "unknown"
 /** @param {{secret: string}} props */
 export function Door({ secret }) {
   useAwake();
-  const headers = useMemo(() => ({ Authorization: `Bearer ${secret}` }), [secret]);
-  const view = useLoaded((signal) => api.get("/kiosk", undefined, { headers, signal, quiet: true }), [secret]);
+  // quiet: the kiosk has no login that could end
+  const options = useMemo(() => ({ headers: { Authorization: `Bearer ${secret}` }, quiet: true }), [secret]);
+  const view = useLoaded((signal) => api.get("/kiosk", undefined, { ...options, signal }), [secret]);
   useEvery(view.reload, LOOK_SECONDS);
   const [leaving, setLeaving] = useState(false);
   const shown = /** @type {Api.KioskView | undefined} */ (view.data);
@@ -37,12 +38,12 @@ export function Door({ secret }) {
   }
   return html`<main class="kiosk" id="main">
     ${shown?.session_id
-      ? html`<${Greeter} key=${shown.session_id} session=${shown.session_id} headers=${headers} refresh=${view.reload} />`
+      ? html`<${Greeter} key=${shown.session_id} session=${shown.session_id} options=${options} refresh=${view.reload} />`
       : html`<div class="waiting"><p class="big">${shown ? t("kiosk.not_open") : view.problem ? t("kiosk.no_network") : t("load.loading")}</p>
           ${shown?.next_at && html`<p>${t("kiosk.next", { time: clock(shown.next_at, shown.timezone) })}</p>`}</div>`}
     <header class="kiosk-head"><h1>${shown?.course_title ?? "SmartAttendance"}</h1><${Clock} zone=${shown?.timezone} />
       <button type="button" class="icon" onClick=${() => setLeaving(true)} aria-label=${t("kiosk.leave")}><${Icon} name="cross" /></button></header>
-    ${leaving && html`<${Leave} headers=${headers} onClose=${() => setLeaving(false)} />`}
+    ${leaving && html`<${Leave} options=${options} onClose=${() => setLeaving(false)} />`}
   </main>`;
 }
 
@@ -53,8 +54,8 @@ function Clock({ zone }) {
   return html`<time class="number">${clock(now, zone)}</time>`;
 }
 
-/** @param {{session: number, headers: Record<string, string>, refresh: () => unknown}} props */
-function Greeter({ session, headers, refresh }) {
+/** @param {{session: number, options: import("../../api.js").Options, refresh: () => unknown}} props */
+function Greeter({ session, options, refresh }) {
   const camera = useCamera("user");
   const video = useRef(/** @type {HTMLVideoElement | null} */ (null));
   const [tracks, setTracks] = useState(/** @type {import("../../live/tracks.js").Track[]} */ ([]));
@@ -76,7 +77,7 @@ function Greeter({ session, headers, refresh }) {
   };
   const latest = useRef(answered);
   latest.current = answered;
-  const loop = useMemo(() => new FrameLoop(session, () => video.current, (...all) => latest.current(...all), { path: "/kiosk/frames", headers }), [session]);
+  const loop = useMemo(() => new FrameLoop(session, () => video.current, (...all) => latest.current(...all), { path: "/kiosk/frames", options }), [session]);
   useEffect(() => {
     if (camera.camera) loop.start();
     return () => loop.stop();
@@ -102,11 +103,11 @@ function Greeter({ session, headers, refresh }) {
     <p class=${`greeting ${greeted.length > 0 ? "welcome" : ""}`} role="status" aria-live="polite">${greeted.length > 0 && html`<${Icon} name="check" size=${40} />`}${word}</p>`;
 }
 
-/** @param {{headers: Record<string, string>, onClose: () => void}} props */
-function Leave({ headers, onClose }) {
+/** @param {{options: import("../../api.js").Options, onClose: () => void}} props */
+function Leave({ options, onClose }) {
   /** @param {Record<string, any>} values */
   const submitted = async (values) => {
-    await api.post("/kiosk/leave", { pin: values.pin }, { headers, quiet: true });
+    await api.post("/kiosk/leave", { pin: values.pin }, options);
     await import("../../live/frame_queue.js").then((queue) => queue.forgetAll()).catch(() => {});
     if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
     kioskSecret.value = "";
