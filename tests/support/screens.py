@@ -36,7 +36,7 @@ SCREENS = (
     Screen("schedule", "/courses/{course}?tab=schedule"),
     Screen("warnings", "/courses/{course}?tab=warnings"),
     Screen("staff", "/courses/{course}?tab=staff", shown="tbody tr"),
-    Screen("course-settings", "/courses/{course}?tab=settings", shown="form"),
+    Screen("course-settings", "/courses/{course}?tab=settings", shown="main form"),
     Screen("students", "/students", shown="tbody tr"),
     Screen("student", "/students/{student}"),
     Screen("capture", "/students/{student}/capture"),
@@ -50,7 +50,7 @@ SCREENS = (
     Screen("audit", "/audit", ROBIN),
     Screen("privacy", "/privacy", ROBIN),
     Screen("settings", "/settings", ROBIN),
-    Screen("kiosk", "/kiosk", shown="form"),
+    Screen("kiosk", "/kiosk", shown="main form"),
 )
 
 

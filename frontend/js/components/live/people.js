@@ -37,6 +37,7 @@ export function Arrivals({ records, zone, onUndo, onNotMe }) {
 export function Absentees({ records, onMark }) {
   const missing = records.filter((record) => record.status === "unmarked" || record.status === "absent");
   const excused = records.filter((record) => record.status === "excused");
+  if (missing.length === 0 && excused.length === 0) return null;
   return html`<section aria-labelledby="absentees"><h2 id="absentees">${t("live.absentees")} <span class="quiet number">${missing.length}</span></h2>
     ${missing.length > 0 && html`<p class="quiet small">${t("live.tap")}</p>
       <ul class="absentees">${missing.map((record) => html`<li key=${record.id}><button type="button" class="secondary" onClick=${() => onMark(record)}>
