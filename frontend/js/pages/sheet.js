@@ -20,6 +20,7 @@ import { toast, toastProblem } from "../components/toast.js";
 /** The keys of the sheet and what they set. @type {Record<string, string>} */
 const KEYS = { p: "present", l: "late", a: "absent", e: "excused" };
 const CHOICES = Object.values(KEYS);
+const OPEN_SECONDS = 4, CLOSED_SECONDS = 10;
 /** What the page gives as the reason of a mark set here. @type {Record<string, string>} */
 const REASONS = { present: "arrived_unseen", late: "arrived_unseen", excused: "excuse_received" };
 
@@ -66,10 +67,10 @@ function Marks({ session }) {
   const sheet = useGet(`/sessions/${session.id}/records`);
   const [filter, setFilter] = useState("");
   const [order, setOrder] = useState("name");
-  const [history, setHistory] = useState(/** @type {Api.Record | null} */ (null));
+  const [shown, setShown] = useState(/** @type {number | null} */ (null));
   const [chosen, setChosen] = useState(/** @type {Set<number>} */ (new Set()));
   const body = useRef(/** @type {HTMLElement | null} */ (null));
-  useEvery(sheet.reload, session.state === "open" ? 4 : null);
+  useEvery(sheet.reload, everySeconds(session, sheet.data));
   const mayMark = isStaff.value && (session.state === "open" || session.state === "closed");
   useEffect(() => setChosen(new Set()), [filter]);
 
@@ -85,6 +86,19 @@ function Marks({ session }) {
       await sheet.reload();
       if (problem instanceof api.Problem && problem.status === 412) toast(t("sheet.conflict", { name: record.student.name }), { seconds: 10 });
       else toastProblem(problem);
+    }
+  }
+
+  /** Throws Problem. @param {Api.Record} record @param {Api.CorrectionFields} fields */
+  async function correct(record, fields) {
+    try {
+      const saved = await api.patch(`/records/${record.id}`, fields, { version: record.version });
+      show(saved);
+      toast(t("sheet.marked", { name: record.student.name, status: t(`status.${saved.status}`) }), { undo: () => takeBack(saved) });
+    } catch (problem) {
+      await sheet.reload();
+      if (problem instanceof api.Problem && problem.status === 412) throw new api.Problem(412, problem.code, t("sheet.conflict", { name: record.student.name }));
+      throw problem;
     }
   }
 
@@ -160,9 +174,17 @@ function Marks({ session }) {
         ${mayMark && html`<td class="set no-print"><${Group} className="choices" label=${t("sheet.set_one", { name: record.student.name })}>
           ${CHOICES.map((status) => html`<button type="button" class="secondary small" aria-pressed=${record.status === status} title=${t(`status.${status}`)}
             onClick=${() => mark(record, status)}><span aria-hidden="true">${t(`sheet.letter_${status}`)}</span><span class="visually-hidden">${t(`status.${status}`)}</span></button>`)}</${Group}></td>`}
-        <td class="no-print end"><button type="button" class="link" onClick=${() => setHistory(record)}>${t("sheet.history")}</button></td>
+        <td class="no-print end"><button type="button" class="link" aria-label=${t(mayMark ? "sheet.details_of" : "sheet.history_of", { name: record.student.name })} onClick=${() => setShown(record.id)}>${t(mayMark ? "sheet.details" : "sheet.history")}</button></td>
       </tr>`)}</tbody></table></div>
-    ${history && html`<${MarkHistory} record=${history} zone=${session.timezone} onClose=${() => setHistory(null)} />`}`}</${Shown}>`;
+    ${data.items.filter((record) => record.id === shown).map((record) => html`<${MarkHistory} key=${record.id} record=${record} zone=${session.timezone}
+      save=${mayMark ? correct : undefined} onClose=${() => setShown(null)} />`)}`}</${Shown}>`;
+}
+
+/** Others mark too; and once a session is closed, the server makes those absent who were not seen.
+ * @param {Api.Session} session @param {Api.Sheet | undefined} sheet */
+function everySeconds(session, sheet) {
+  if (session.state === "open") return OPEN_SECONDS;
+  return session.state === "closed" && sheet?.items.some((record) => record.status === "unmarked") ? CLOSED_SECONDS : null;
 }
 
 /** @param {Api.Sheet} data @param {string} filter @param {string} order @returns {Api.Record[]} */
