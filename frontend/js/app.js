@@ -5,6 +5,7 @@ import { match, path } from "./router.js";
 import { findMe, me } from "./state.js";
 import { ROUTES } from "./routes.js";
 import { t } from "./texts.js";
+import { refuseStrayFiles } from "./components/drop_zone.js";
 import { Shell } from "./components/shell.js";
 import { Empty, Page, ProblemNote, Skeleton } from "./components/page.js";
 import Login from "./pages/login.js";
@@ -51,4 +52,5 @@ function Screen({ route, values }) {
     : html`<${Skeleton} />`}</main>`;
 }
 
+refuseStrayFiles();
 render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("app")));

@@ -3,6 +3,7 @@
 import { html, useRef, useState } from "../../lib.js";
 import * as api from "../../api.js";
 import { t } from "../../texts.js";
+import { DropZone } from "../drop_zone.js";
 import { Icon } from "../icon.js";
 import { ProblemNote } from "../page.js";
 import { check, preview } from "./roster_file.js";
@@ -12,16 +13,16 @@ import { check, preview } from "./roster_file.js";
 export function ImportFile({ course, said, read }) {
   const [problem, setProblem] = useState(/** @type {api.Problem | null} */ (null));
   const [busy, setBusy] = useState(false);
-  const [isOver, setIsOver] = useState(false);
   const picker = useRef(/** @type {HTMLInputElement | null} */ (null));
 
-  /** @param {FileList | null | undefined} files */
+  /** @param {File[]} files */
   const take = async (files) => {
-    const file = files?.[0];
+    const [file, ...others] = files;
     if (!file || busy) return;
     setProblem(null);
     setBusy(true);
     try {
+      if (others.length > 0) throw new api.Problem(422, "file_many", t("import.file_many", { n: files.length }));
       await check(file);
       read(file, await readAs(course, file, said?.name === file.name ? said.encoding : ""));
     } catch (error) {
@@ -32,22 +33,17 @@ export function ImportFile({ course, said, read }) {
     // the same file, put right, can be chosen again
     if (picker.current) picker.current.value = "";
   };
-  /** @param {DragEvent} event */
-  const over = (event) => {
-    event.preventDefault();
-    setIsOver(event.type === "dragover");
-  };
   return html`
     <h2 tabindex="-1" class="visually-hidden">${t("import.step_file")}</h2>
     <${ProblemNote} problem=${problem} />
-    <div class=${`drop ${isOver ? "over" : ""}`} onDragOver=${over} onDragLeave=${over} onDrop=${(/** @type {DragEvent} */ event) => { over(event); take(event.dataTransfer?.files); }}>
+    <${DropZone} onFiles=${take}>
       <${Icon} name="upload" size=${32} />
       <p><strong>${t("import.drop")}</strong></p>
       <p class="quiet small">${t("import.kinds")}</p>
       <button type="button" aria-busy=${busy} onClick=${() => picker.current?.click()}>${t(busy ? "import.reading" : "import.choose")}</button>
       <input ref=${picker} type="file" hidden accept=".csv,.tsv,.txt,text/csv,text/plain,text/tab-separated-values" aria-label=${t("import.choose")}
-        onChange=${(/** @type {any} */ event) => take(event.target.files)} />
-    </div>
+        onChange=${(/** @type {any} */ event) => take([...event.target.files])} />
+    </${DropZone}>
     <section class="measure"><h2>${t("import.needed_title")}</h2>
       <p>${t("import.needed_text")}</p>
       <pre class="sample"><code>${t("import.sample")}</code></pre>

@@ -11,7 +11,7 @@ export async function check(file) {
   /** @param {string} key @param {Record<string, string | number>} [values] */
   const refuse = (key, values) => new api.Problem(422, key, t(`import.${key}`, values));
   if (file.size === 0) throw refuse("file_empty", { name: file.name });
-  const start = new Uint8Array(await file.slice(0, 8).arrayBuffer());
+  const start = new Uint8Array(await contentOf(file.slice(0, 8), file.name));
   const begins = (/** @type {number[]} */ ...bytes) => bytes.every((byte, index) => start[index] === byte);
   if (begins(0x50, 0x4b, 3, 4) || begins(0xd0, 0xcf, 0x11, 0xe0) || /\.(xlsx?|xlsm|ods|numbers)$/i.test(file.name)) throw refuse("file_workbook", { name: file.name });
   if (begins(0x25, 0x50, 0x44, 0x46) || begins(0x89, 0x50, 0x4e, 0x47) || begins(0xff, 0xd8)) throw refuse("file_other", { name: file.name });
@@ -34,11 +34,14 @@ export function bring(course, file, { reading, mapping, endMissing, defaultStart
 
 /** @param {string} path @param {File} file @param {Record<string, any>} query */
 async function send(path, file, query) {
-  let body;
+  return api.request("POST", path, { query, body: await contentOf(file, file.name), type: "text/csv", timeout: LONG_MS });
+}
+
+/** @param {Blob} part @param {string} name of the file */
+async function contentOf(part, name) {
   try {
-    body = await file.arrayBuffer();
+    return await part.arrayBuffer();
   } catch {
-    throw new api.Problem(422, "file_changed", t("import.file_changed", { name: file.name }));
+    throw new api.Problem(422, "file_changed", t("import.file_changed", { name }));
   }
-  return api.request("POST", path, { query, body, type: "text/csv", timeout: LONG_MS });
 }

@@ -3,6 +3,7 @@
 import { html, useEffect, useRef, useState } from "../../lib.js";
 import * as api from "../../api.js";
 import { t } from "../../texts.js";
+import { DropZone } from "../drop_zone.js";
 import { Icon } from "../icon.js";
 import { NotAPicture, sendable } from "./picture_file.js";
 
@@ -16,15 +17,13 @@ const MOST_TRIES = 5;
 export function Upload({ student, stored }) {
   const [progress, setProgress] = useState(/** @type {{done: number, all: number, good: number} | null} */ (null));
   const [refused, setRefused] = useState(/** @type {RefusedFile[]} */ ([]));
-  const [isOver, setIsOver] = useState(false);
   const picker = useRef(/** @type {HTMLInputElement | null} */ (null));
   const isBusy = progress !== null && progress.done < progress.all;
   const gone = useRef(false);
   useEffect(() => () => { gone.current = true; }, []);
 
-  /** @param {FileList | null | undefined} list */
-  const take = async (list) => {
-    const files = [...(list ?? [])];
+  /** @param {File[]} files */
+  const take = async (files) => {
     if (files.length === 0 || isBusy) return;
     setRefused([]);
     let good = 0;
@@ -47,16 +46,11 @@ export function Upload({ student, stored }) {
     if (picker.current) picker.current.value = "";
     if (good) await stored();
   };
-  /** @param {DragEvent} event */
-  const over = (event) => {
-    event.preventDefault();
-    setIsOver(event.type === "dragover");
-  };
-  return html`<div class=${`drop small ${isOver ? "over" : ""}`} onDragOver=${over} onDragLeave=${over} onDrop=${(/** @type {DragEvent} */ event) => { over(event); take(event.dataTransfer?.files); }}>
+  return html`<${DropZone} className="small" onFiles=${take}>
       <p><strong class="not-on-phone">${t("upload.drop")} </strong><span class="quiet small">${t("upload.kinds")}</span></p>
       <button type="button" class="secondary small" aria-busy=${isBusy} onClick=${() => picker.current?.click()}><${Icon} name="upload" size=${16} />${t("upload.choose")}</button>
-      <input ref=${picker} type="file" multiple hidden accept="image/*" aria-label=${t("upload.choose")} onChange=${(/** @type {any} */ event) => take(event.target.files)} />
-    </div>
+      <input ref=${picker} type="file" multiple hidden accept="image/*" aria-label=${t("upload.choose")} onChange=${(/** @type {any} */ event) => take([...event.target.files])} />
+    </${DropZone}>
     <div role="status">${progress && html`<p class="upload-state">${isBusy
       ? html`<progress value=${progress.done} max=${progress.all} aria-label=${t("upload.choose")}></progress>${t("upload.going_on", { n: progress.all, done: progress.done + 1 })}`
       : progress.good > 0 ? html`<span class="badge good"><span aria-hidden="true">✓</span>${t("upload.stored", { n: progress.good })}</span>` : ""}</p>`}</div>

@@ -110,6 +110,7 @@ export default {
   "import.file_changed": "{name} was changed or moved since you chose it. Choose it again.",
   "import.file_empty": "{name} is empty. Save it again in the program it comes from, then choose it once more.",
   "import.file_large": "{name} has {size} MB; 5 MB are allowed. Split it, and import one part after the other.",
+  "import.file_many": "{n} files at once cannot be read. Choose one; the next comes after it.",
   "import.file_other": "{name} is no list of students. Choose a CSV file: open the list in a spreadsheet program and save it as “CSV UTF-8”.",
   "import.file_workbook": "{name} is a workbook, not a CSV file. Open it, choose File, Save as, “CSV UTF-8”, then choose that file here.",
   "import.header": "The first row names the columns",

@@ -11,6 +11,8 @@ export default {
   "dialog.cancel": "Cancel",
   "dialog.close": "Close",
   "dialog.type": "Type {text} to go on",
+  "drop.empty": "There is no file in this folder",
+  "drop.unreadable": "This cannot be read. Was it moved, or is it on a device that is gone?",
   "load.loading": "Loading",
   "load.request_id": "For whoever looks after the server: request {id}",
   "load.retry": "Try again",
