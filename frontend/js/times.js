@@ -52,6 +52,16 @@ export function ago(moment, zone) {
   return dayAndClock(moment, zone);
 }
 
+/** Where this browser is, such as "Europe/Berlin". */
+export function ownZone() {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+/** The time zones there are, and `mine`, which the browser's list may know by another name, or, as UTC, not at all. @param {string} mine */
+export function zonesWith(mine) {
+  return [...new Set([mine, "UTC", ...Intl.supportedValuesOf("timeZone")])].sort();
+}
+
 /** Today as 2026-11-23. @param {string} [zone] */
 export function today(zone) {
   return isoDay(new Date(), zone);

@@ -5,6 +5,7 @@ import * as api from "../api.js";
 import { usePages } from "../loading.js";
 import { go, query } from "../router.js";
 import { isStaff } from "../state.js";
+import { ownZone, zonesWith } from "../times.js";
 import { t } from "../texts.js";
 import { Dialog } from "../components/dialog.js";
 import { Field, Form } from "../components/form.js";
@@ -43,8 +44,8 @@ function NewCourse({ onClose }) {
       <div class="fields"><${Field} label=${t("courses.code")} name="code" required maxlength="50" hint=${t("courses.code_hint")} />
         <${Field} label=${t("courses.term")} name="term" required maxlength="50" hint=${t("courses.term_hint")} /></div>
       <${Field} label=${t("courses.name")} name="title" required maxlength="200" />
-      <${Field} as="select" label=${t("courses.timezone")} name="timezone" defaultValue=${Intl.DateTimeFormat().resolvedOptions().timeZone}>
-        ${Intl.supportedValuesOf("timeZone").map((zone) => html`<option value=${zone} selected=${zone === Intl.DateTimeFormat().resolvedOptions().timeZone}>${zone}</option>`)}</${Field}>
+      <${Field} as="select" label=${t("courses.timezone")} name="timezone">
+        ${zonesWith(ownZone()).map((zone) => html`<option value=${zone} selected=${zone === ownZone()}>${zone}</option>`)}</${Field}>
       <div class="fields"><${Field} label=${t("courses.late_after")} name="late_minutes" type="number" min="0" max="600" required defaultValue="10" />
         <${Field} label=${t("courses.minimum")} name="min_percent" type="number" min="0" max="100" required defaultValue="75" /></div>
     </${Form}>

@@ -3,6 +3,7 @@
 import { html } from "../../lib.js";
 import * as api from "../../api.js";
 import { go } from "../../router.js";
+import { zonesWith } from "../../times.js";
 import { t } from "../../texts.js";
 import { confirm } from "../dialog.js";
 import { Field, Form } from "../form.js";
@@ -34,7 +35,7 @@ export function Settings({ course, changed }) {
           <${Field} label=${t("courses.term")} name="term" required maxlength="40" defaultValue=${course.term} /></div>
         <${Field} label=${t("courses.name")} name="title" required maxlength="200" defaultValue=${course.title} />
         <${Field} as="select" label=${t("courses.timezone")} name="timezone" hint=${t("settings.timezone_hint")}>
-          ${zones(course.timezone ?? "UTC").map((zone) => html`<option value=${zone} selected=${zone === course.timezone}>${zone}</option>`)}</${Field}>
+          ${zonesWith(course.timezone ?? "UTC").map((zone) => html`<option value=${zone} selected=${zone === course.timezone}>${zone}</option>`)}</${Field}>
         <div class="fields">
           <${Field} label=${t("courses.late_after")} name="late_minutes" type="number" min="0" max="1440" required defaultValue=${Math.round((course.late_after_s ?? 0) / 60)} hint=${t("settings.late_hint")} />
           <${Field} label=${t("courses.minimum")} name="min_percent" type="number" min="0" max="100" step="any" required defaultValue=${course.min_percent} hint=${t("settings.minimum_hint")} />
@@ -47,11 +48,6 @@ export function Settings({ course, changed }) {
       </${Form}>
     </section>
     ${!course.archived_at && html`<${Archive} course=${course} changed=${changed} />`}`;
-}
-
-/** The browser's list may know a zone by another name than the course has. @param {string} mine */
-function zones(mine) {
-  return [...new Set([mine, "UTC", ...Intl.supportedValuesOf("timeZone")])].sort();
 }
 
 /** @param {{course: Api.Course, changed: () => Promise<void>}} props */

@@ -2,7 +2,7 @@
 // Recording a consent: first what it means, to be read to the student, then how it was given.
 import { html } from "../../lib.js";
 import * as api from "../../api.js";
-import { momentOf, today } from "../../times.js";
+import { momentOf, ownZone, today } from "../../times.js";
 import { t } from "../../texts.js";
 import { Dialog } from "../dialog.js";
 import { Checkbox, Field, Form } from "../form.js";
@@ -15,11 +15,10 @@ const MEANINGS = ["what", "where", "refusal", "end"];
 export function ConsentDialog({ student, given, onClose }) {
   /** @param {Record<string, any>} values */
   const submitted = async (values) => {
-    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
     await api.post(`/students/${student.id}/consents`, {
       method: values.method, evidence: values.evidence, policy_version: values.policy_version.trim() || null,
       // of another day only the day is known
-      given_at: values.given_on === today() ? null : momentOf(values.given_on, "12:00", zone),
+      given_at: values.given_on === today() ? null : momentOf(values.given_on, "12:00", ownZone()),
     });
     onClose();
     await given();
