@@ -87,7 +87,7 @@ function Header() {
       <div class="who"><strong>${me.value?.name}</strong><br /><span class="quiet small">${me.value?.email} · ${t(`role.${me.value?.role}`)}</span></div>
       <hr />
       ${isThere("/account") && html`<a href="#/account">${t("nav.your_account")}</a>`}
-      ${isThere("/kiosk") && html`<a href="#/kiosk">${t("nav.kiosk")}</a>`}
+      ${isStaff.value && isThere("/kiosk") && html`<a href="#/kiosk">${t("nav.kiosk")}</a>`}
       <button type="button" onClick=${nextTheme}><${Icon} name="sun" size=${18} />${t(`theme.${theme.value || "system"}`)}</button>
       <a href="/api/docs/" target="_blank" rel="noopener">${t("nav.api")}</a>
       <hr />

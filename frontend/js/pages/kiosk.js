@@ -3,7 +3,7 @@
 import { html, useEffect } from "../lib.js";
 import { usePages } from "../loading.js";
 import * as api from "../api.js";
-import { becomeKiosk, kioskSecret, me } from "../state.js";
+import { becomeKiosk, isStaff, kioskSecret, me } from "../state.js";
 import { t } from "../texts.js";
 import { Door } from "../components/kiosk/door.js";
 import { Brand } from "../components/icon.js";
@@ -20,7 +20,7 @@ export default function KioskPage() {
   if (me.value === null) return html`<${Login} />`;
   return html`<main class="page narrow login" id="main">
     <p class="brand"><${Brand} /> SmartAttendance</p>
-    <article class="card"><h1>${t("kiosk.set_up")}</h1><p>${t("kiosk.text")}</p><${SetUp} /></article>
+    <article class="card"><h1>${t("kiosk.set_up")}</h1><p>${t(isStaff.value ? "kiosk.text" : "kiosk.not_yours")}</p>${isStaff.value && html`<${SetUp} />`}</article>
     <p><a href="#/">${t("kiosk.back")}</a></p>
   </main>`;
 }

@@ -31,6 +31,7 @@ export default {
   "kiosk.no_course": "You have no course",
   "kiosk.no_course_text": "Make one, or ask an admin to add you to its staff.",
   "kiosk.no_network": "No network. You are remembered, and marked when it is back.",
+  "kiosk.not_yours": "Somebody who teaches the course, or an admin, sets up a kiosk.",
   "kiosk.not_open": "The session is not open yet",
   "kiosk.pin": "PIN",
   "kiosk.pin_hint": "4 to 12 digits. It ends the kiosk at the device.",
