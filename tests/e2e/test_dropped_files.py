@@ -92,11 +92,11 @@ def test_a_file_that_falls_beside_its_place_leaves_the_page_as_it_is(
     expect(heading).to_be_visible()
     page.evaluate(
         """window.over = [];
-        addEventListener('dragover', (event) => window.over.push([event.defaultPrevented, event.dataTransfer.dropEffect]));
+        addEventListener('dragover', (event) => over.push(`${event.defaultPrevented} ${event.dataTransfer.dropEffect}`));
         """
     )
     (tmp_path / "class.csv").write_text("id,name\nd-1,Dana Rop\n", "utf-8")
     drop(heading, [tmp_path / "class.csv"])
     expect(heading).to_be_visible()
     # otherwise some browsers open the file in the place of the page
-    assert page.evaluate("window.over") == [[True, "none"]]
+    assert set(page.evaluate("window.over")) == {"true none"}
