@@ -14,6 +14,7 @@ from recognizer.detector import FaceDetector
 from recognizer.embeddings import FaceEmbedder
 from recognizer.quality import assess
 from recognizer.types import DetectedFace
+from sample_class.head import Head
 from sample_class.members import STRANGERS, STUDENTS
 from sample_class.person import person_of
 from sample_class.portraits import figure, portrait
@@ -66,6 +67,21 @@ def test_people_and_shots_differ_and_the_same_arguments_give_the_same_picture() 
     assert np.array_equal(first, portrait(3, 1, 96))
     assert not np.array_equal(first, portrait(3, 2, 96))
     assert not np.array_equal(first, portrait(4, 1, 96))
+
+
+def test_distances_are_measured_in_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of the time of a picture goes there, and more bits take half as long again."""
+    asked, distances = set(), Head.distances
+
+    def watched(head: Head, *at: np.ndarray) -> tuple[np.ndarray, ...]:
+        measured = distances(head, *at)
+        asked.update(values.dtype for values in (*at, *measured))
+        return measured
+
+    monkeypatch.setattr(Head, "distances", watched)
+    for person in range(8):
+        portrait(person, 1, 48)
+    assert asked == {np.dtype(np.float32)}
 
 
 def test_another_process_draws_the_same_picture() -> None:
