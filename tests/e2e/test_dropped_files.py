@@ -68,17 +68,16 @@ def test_a_roster_is_dropped_one_file_at_a_time(page_of: Callable[..., Page], sc
     page.goto(f"/#/courses/{school.main_course(page.context)['id']}/import")
     place = page.locator(".drop")
     expect(place).to_be_visible()
-    first, second = tmp_path / "lists" / "first.csv", tmp_path / "lists" / "second.csv"
-    first.parent.mkdir()
-    for path in (first, second):
+    lists = [tmp_path / "lists" / f"{name}.csv" for name in ("first", "second", "third")]
+    alone = tmp_path / "one" / "first.csv"
+    for path in (*lists, alone):
+        path.parent.mkdir(exist_ok=True)
         path.write_text(f"id,name\nd-{path.stem},Dana Rop\n", "utf-8")
-    drop(place, [first, second])
+    drop(place, lists[:2])
     expect(page.get_by_role("alert")).to_contain_text("2 files at once cannot be read")
-    drop(place, [first.parent])
-    expect(page.get_by_role("alert")).to_contain_text("2 files at once cannot be read")
-
-    second.unlink()
-    drop(place, [first.parent])
+    drop(place, [lists[0].parent])
+    expect(page.get_by_role("alert")).to_contain_text("3 files at once cannot be read")
+    drop(place, [alone.parent])
     expect(page.get_by_role("heading", name="Which column is what?")).to_be_visible()
     expect(page.get_by_text("first.csv · 1 row")).to_be_visible()
 
@@ -92,7 +91,7 @@ def test_a_file_that_falls_beside_its_place_leaves_the_page_as_it_is(
     expect(heading).to_be_visible()
     page.evaluate(
         """window.over = [];
-        addEventListener('dragover', (event) => over.push(`${event.defaultPrevented} ${event.dataTransfer.dropEffect}`));
+        addEventListener('dragover', (it) => over.push(`${it.defaultPrevented} ${it.dataTransfer.dropEffect}`));
         """
     )
     (tmp_path / "class.csv").write_text("id,name\nd-1,Dana Rop\n", "utf-8")
