@@ -15,12 +15,13 @@ SIZES = {"phone": (390, 844), "tablet": (768, 1024), "laptop": (1280, 800), "pro
 @dataclass(frozen=True)
 class Screen:
     """address: may hold {course}, {session}, {open}, {student}: see ``facts``. email: who opens it; None: nobody.
-    shown: a selector that is there when it is complete."""
+    shown: a selector that is there when it is complete. is_door: on a device that is a kiosk of the main course."""
 
     name: str
     address: str
     email: str | None = NORA
     shown: str = "h1"
+    is_door: bool = False
 
 
 SCREENS = (
@@ -51,12 +52,13 @@ SCREENS = (
     Screen("privacy", "/privacy", ROBIN),
     Screen("settings", "/settings", ROBIN),
     Screen("kiosk", "/kiosk", shown="main form"),
+    Screen("kiosk-door", "/kiosk", None, ".face .label", is_door=True),
 )
 
 
 def facts(school: School, browser: Browser) -> dict[str, Any]:
     """What the addresses are filled with: the main course, its last session that is over, the one of today, which is
-    opened if it is not, and a student."""
+    opened if it is not, a student, and the secret of a kiosk."""
     context = browser.new_context(base_url=school.address)
     school.log_in(context)
     course = school.main_course(context)["id"]
@@ -67,13 +69,17 @@ def facts(school: School, browser: Browser) -> dict[str, Any]:
     if due["state"] == "scheduled":
         school.call(context, "POST", f"/sessions/{due['id']}/open")
     student = school.call(context, "GET", f"/courses/{course}/roster")["items"][0]["student"]["id"]
+    kiosk = school.call(context, "POST", f"/courses/{course}/kiosks", {"name": "North door", "pin": "2580"})["secret"]
     context.close()
-    return {"course": course, "session": over, "open": due["id"], "student": student}
+    return {"course": course, "session": over, "open": due["id"], "student": student, "kiosk": kiosk}
 
 
 def show(page: Page, screen: Screen, found: dict[str, Any]) -> None:
     """Open ``screen`` and wait until it is complete. found: of ``facts``."""
     page.goto(f"/#{screen.address.format(**found)}")
+    if screen.is_door:
+        page.evaluate("(secret) => localStorage.setItem('smartattendance.kiosk', secret)", found["kiosk"])
+        page.reload()
     page.locator(screen.shown).first.wait_for(timeout=60_000)
     # asked by the locator: the page's policy lets nothing be evaluated again and again
     expect(page.locator(".skeleton")).to_have_count(0, timeout=60_000)
