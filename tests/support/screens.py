@@ -52,7 +52,7 @@ SCREENS = (
     Screen("privacy", "/privacy", ROBIN),
     Screen("settings", "/settings", ROBIN),
     Screen("kiosk", "/kiosk", shown="main form"),
-    Screen("kiosk-door", "/kiosk", None, ".face .label", is_door=True),
+    Screen("kiosk-door", "/kiosk", None, ".greeting.welcome", is_door=True),
 )
 
 
@@ -80,6 +80,6 @@ def show(page: Page, screen: Screen, found: dict[str, Any]) -> None:
     if screen.is_door:
         page.evaluate("(secret) => localStorage.setItem('smartattendance.kiosk', secret)", found["kiosk"])
         page.reload()
-    page.locator(screen.shown).first.wait_for(timeout=60_000)
+    page.locator(screen.shown).first.wait_for(timeout=150_000)
     # asked by the locator: the page's policy lets nothing be evaluated again and again
     expect(page.locator(".skeleton")).to_have_count(0, timeout=60_000)
