@@ -45,6 +45,7 @@ from operations.retention import Retention
 from operations.trainings import FOLDER as TRAININGS_FOLDER
 from operations.trainings import Trainings, TrainingSetup
 from operations.watching import Watch
+from recognizer.compute import compute_of
 from recognizer.detector import DetectorConfig
 from recognizer.images import ImageLimits
 from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
@@ -222,8 +223,7 @@ def _recognizer(settings: Settings) -> LiveRecognizer:
             min_probability=settings.detector_min_probability,
         ),
         max_faces=settings.max_faces_per_image,
-        device=settings.device,
-        threads=settings.threads,
+        compute=compute_of(settings),
         signing_key=_signing_key(settings),
         poll_seconds=settings.model_poll_seconds,
     )

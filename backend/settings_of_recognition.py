@@ -79,13 +79,32 @@ class RecognitionSettings:
             reason="`auto` takes an NVIDIA GPU, then Apple's, then the processor.",
         ),
     )
+    engine: str = field(
+        default="auto",
+        metadata=about(
+            Choice(("auto", "torch", "openvino")),
+            unit="name",
+            help="What computes the networks; OpenVINO does it on the processor only.",
+            reason="`auto` takes what was the fastest at the first start here and answers as PyTorch does.",
+        ),
+    )
+    engine_dir: Path | None = field(
+        default=None,
+        metadata=about(
+            Location("folder", optional=True),
+            unit="folder",
+            help="Where the networks as they were converted for OpenVINO are kept, and how fast each engine was.",
+            reason="Both are made once, in half a minute; several servers of one machine may share them.",
+            shown="`networks` in the cache folder",
+        ),
+    )
     threads: int = field(
         default=0,
         metadata=about(
             Whole(0, 1024),
             unit="processor cores",
-            help="How many cores the networks may use; 0 leaves the choice to PyTorch.",
-            reason="PyTorch takes every physical core, which is best when nothing else runs on the machine.",
+            help="How many cores the networks may use; 0 leaves the choice to the engine.",
+            reason="An engine takes every core, which is best when nothing else runs on the machine.",
         ),
     )
     min_face_size: int = field(

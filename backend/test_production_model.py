@@ -17,7 +17,7 @@ from typing import Any
 
 from config import Settings
 from errors import ConfigurationError, InvalidImageError, ModelNotFoundError, SmartAttendanceError
-from recognizer.assembly import limit_threads
+from recognizer.compute import compute_of
 from recognizer.detector import DetectorConfig
 from recognizer.drawing import annotate, check_savable, save_picture
 from recognizer.durable_files import write_atomically
@@ -195,7 +195,6 @@ class _Command:
     def _open_model(self) -> OpenedModel:
 
         settings = self._settings
-        limit_threads(settings.threads)
         key = settings.model_signing_key
         return open_model(
             self._arguments.model or settings.model_dir,
@@ -207,7 +206,7 @@ class _Command:
                 min_probability=settings.detector_min_probability,
             ),
             limits=self._limits,
-            device=settings.device,
+            compute=compute_of(settings),
             signing_key=None if key is None else key.encode(),
         )
 

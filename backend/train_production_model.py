@@ -20,7 +20,7 @@ from pathlib import Path
 
 from config import Settings
 from errors import ConfigurationError, SmartAttendanceError
-from recognizer.assembly import limit_threads
+from recognizer.compute import compute_of
 from recognizer.detector import DetectorConfig
 from recognizer.durable_files import write_atomically
 from recognizer.images import ImageLimits
@@ -232,10 +232,9 @@ def _run(arguments: argparse.Namespace, settings: Settings, file: ProgressFile |
             min_probability=settings.detector_min_probability,
         ),
         limits=ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
-        device=settings.device,
+        compute=compute_of(settings),
         signing_key=settings.model_signing_key.encode() if settings.model_signing_key else None,
     )
-    limit_threads(settings.threads)
     with TrainingLog(output):
         result = run_training(job, shown, _say, shown.begin)
     print()

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "backend"))
 from config import Settings
 from errors import SmartAttendanceError
 from recognizer.assembly import build_detector, build_embedder
+from recognizer.compute import Compute
 from recognizer.detector import DetectorConfig
 from recognizer.quality import assess
 from recognizer.weights import default_cache_dir, resolve_weights
@@ -65,7 +66,7 @@ def main() -> None:
     start = time.perf_counter()
     pictures = spread(picture, tasks)
     together = 1000 * (time.perf_counter() - start) / len(tasks)
-    detector = build_detector(DetectorConfig(), "cpu")
+    detector = build_detector(DetectorConfig(), Compute(device="cpu"))
     found = [faces for i in range(0, len(tasks), 32) for faces in detector.detect_batch(pictures[i : i + 32])]
     figures: dict[str, Any] = {
         "pictures": len(tasks),
@@ -96,7 +97,7 @@ def main() -> None:
         except SmartAttendanceError as error:
             print(f"{name}: not measured; {error}")
             continue
-        embedder = build_embedder(weights, "cpu")
+        embedder = build_embedder(weights, Compute(device="cpu"))
         kept = [i for i, faces in enumerate(found) if faces]
         embedded = np.stack([embedder.embed(pictures[i], found[i][:1])[0] for i in kept])
         figures[name] = distances(embedded, people[kept])

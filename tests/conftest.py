@@ -18,11 +18,15 @@ if PROCESSES > 1:
     # read when torch is imported: each process would start a thread for each core
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // PROCESSES)))
 
+# Converted networks are the same for every run and every test; made anew for each they would take most of the time.
+os.environ.setdefault("SMARTATTENDANCE_ENGINE_DIR", str(Path(__file__).resolve().parent.parent / ".cache" / "networks"))
+
 # ruff: noqa: E402
 from recognizer.assembly import build_detector, build_embedder
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.embeddings import FaceEmbedder
 from recognizer.weights import WeightsFile, resolve_weights
+from support.compute import COMPUTE
 from support.databases import empty, postgres_database, sqlite_database
 from support.service import Service, make_service, make_settings
 
@@ -34,8 +38,8 @@ LONG_TESTS = "tests/operations/test_class_recognition.py"
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores, as much of the time some test waits for a server or a browser; each needs 1 GB."""
-    return min(4, (os.cpu_count() or 1) + 1)
+    """As many as there are cores, as one more made them slower on two; each needs 1 GB."""
+    return min(4, os.cpu_count() or 1)
 
 
 class _Together(LoadScopeScheduling):
@@ -164,17 +168,17 @@ def dlib_weights(tmp_path_factory: pytest.TempPathFactory) -> WeightsFile:
 
 @pytest.fixture(scope="session")
 def facenet_embedder(facenet_weights: WeightsFile) -> FaceEmbedder:
-    return build_embedder(facenet_weights, "cpu")
+    return build_embedder(facenet_weights, COMPUTE)
 
 
 @pytest.fixture(scope="session")
 def dlib_embedder(dlib_weights: WeightsFile) -> FaceEmbedder:
-    return build_embedder(dlib_weights, "cpu")
+    return build_embedder(dlib_weights, COMPUTE)
 
 
 @pytest.fixture(scope="session")
 def detector() -> FaceDetector:
-    return build_detector(DetectorConfig(), "cpu")
+    return build_detector(DetectorConfig(), COMPUTE)
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 }
 
 ENGINES = ("recognizer.engines",)
-IMAGE_MODULES = ("recognizer.images", "recognizer.crops", "recognizer.drawing")
+IMAGE_MODULES = ("recognizer.images", "recognizer.crops", "recognizer.resampling", "recognizer.drawing")
 WEB = ("api", "app")
 
 # Packages of others that only some of our modules may import.

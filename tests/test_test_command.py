@@ -23,11 +23,13 @@ from PIL import Image
 import recognizer.assembly
 import test_production_model
 import train_production_model
+from recognizer.compute import Compute
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.embeddings import FaceEmbedder
 from recognizer.images import read_image
 from recognizer.reading import load_artifact
 from recognizer.weights import WeightsFile
+from support.compute import ENGINE_DIR
 from support.pictures import face_picture, write_class
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -86,10 +88,11 @@ def run(
     for name in [name for name in os.environ if name.startswith("SMARTATTENDANCE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SMARTATTENDANCE_CACHE_DIR", str(world.cache))
+    monkeypatch.setenv("SMARTATTENDANCE_ENGINE_DIR", str(ENGINE_DIR))
     monkeypatch.setenv("SMARTATTENDANCE_DATASET_DIR", str(world.dataset))
     monkeypatch.setenv("SMARTATTENDANCE_MODEL_DIR", str(world.model))
 
-    def same_embedder(weights: WeightsFile, device: str) -> FaceEmbedder:
+    def same_embedder(weights: WeightsFile, compute: Compute) -> FaceEmbedder:
         assert weights.sha256 == dlib_embedder.info.weights_sha256
         return dlib_embedder
 
@@ -107,8 +110,8 @@ def run(
 
 
 @lru_cache
-def _detector(config: DetectorConfig, device: str) -> FaceDetector:
-    return recognizer.assembly.build_detector(config, device)
+def _detector(config: DetectorConfig, compute: Compute) -> FaceDetector:
+    return recognizer.assembly.build_detector(config, compute)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -519,6 +522,7 @@ def test_started_from_the_top_folder_on_a_console_of_ascii_with_json_on_standard
     shutil.move(picture, tmp_path / name)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SMARTATTENDANCE_")}
     environment |= {"PYTHONIOENCODING": "ascii", "SMARTATTENDANCE_CACHE_DIR": str(tmp_path / "cache")}
+    environment["SMARTATTENDANCE_ENGINE_DIR"] = str(ENGINE_DIR)
     done = subprocess.run(
         [
             *(sys.executable, "backend/test_production_model.py", "--model", world.model, "--json", "-"),

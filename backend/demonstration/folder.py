@@ -24,7 +24,17 @@ VERSION = 1
 
 # What of the environment counts. A demo never touches the data, photos or models of the real server, whatever that
 # was started with.
-_HONOURED = ("host", "port", "embedder", "facenet_weights", "allow_download", "device", "threads")
+_HONOURED = (
+    "host",
+    "port",
+    "embedder",
+    "facenet_weights",
+    "allow_download",
+    "device",
+    "engine",
+    "engine_dir",
+    "threads",
+)
 # A week's sessions can be corrected, those before are locked: both are there to be seen.
 _LOCK_AFTER_HOURS = 7 * 24.0
 _LEAST_FREE_BYTES = 300_000_000

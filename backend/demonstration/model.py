@@ -13,6 +13,7 @@ from errors import TrainingError
 from operations import training_process
 from operations.training_files import TrainingFiles
 from operations.trainings import FOLDER
+from recognizer.compute import compute_of
 from recognizer.weights import WeightsFile, resolve_weights
 from training.dataset import scan
 from training.opened_model import open_model
@@ -65,7 +66,7 @@ def try_out(folder: DemoFolder, settings: Settings) -> tuple[StudentsTest, Stran
             announce=lambda line: None,
         )
 
-    model = open_model(settings.model_dir, find_weights=find_weights, device=settings.device)
+    model = open_model(settings.model_dir, find_weights=find_weights, compute=compute_of(settings))
     return measure_students(model, scan(folder.kept_back)), measure_strangers(model, scan_strangers(folder.strangers))
 
 

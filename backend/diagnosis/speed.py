@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from diagnosis import remedies
@@ -42,18 +43,32 @@ def pictures(_: Case) -> Iterator[Finding]:
 
 def recognition(case: Case) -> Iterator[Finding]:
     from errors import SmartAttendanceError
-    from operations.warm_up import drawn_face
+    from recognizer.drawn_face import drawn_face
 
     weights = usable(case)
     if weights is None:  # said of the weights
         return
-    from recognizer.assembly import build_detector, build_embedder, limit_threads, load_engines
+    from recognizer.assembly import build_detector, build_embedder, was_measured
+    from recognizer.compute import compute_of
     from recognizer.detector import DetectorConfig
 
     settings = case.settings
+    compute = compute_of(settings)
+    measured = was_measured(weights, compute)
+    if not measured:
+        # measuring would convert the networks and keep them, and this command changes nothing
+        compute = replace(compute, engine="torch")
     begun = time.perf_counter()
     try:
-        load_engines()
+        embedder = build_embedder(weights, compute)
+        detector = build_detector(
+            DetectorConfig(
+                min_face_size=settings.min_face_size,
+                thresholds=settings.detector_thresholds,
+                min_probability=settings.detector_min_probability,
+            ),
+            compute,
+        )
     except (ImportError, OSError) as error:
         yield problem(
             "networks_unusable",
@@ -63,22 +78,15 @@ def recognition(case: Case) -> Iterator[Finding]:
             remedies.install(),
         )
         return
-    limit_threads(settings.threads)
-    try:
-        embedder = build_embedder(weights, settings.device)
-        detector = build_detector(
-            DetectorConfig(
-                min_face_size=settings.min_face_size,
-                thresholds=settings.detector_thresholds,
-                min_probability=settings.detector_min_probability,
-            ),
-            settings.device,
-        )
     except (SmartAttendanceError, RuntimeError, AssertionError) as error:
         yield _not_built(error, settings.device)
         return
     loading = time.perf_counter() - begun
     yield from _fits_model(case, embedder)
+    if measured:
+        yield from _engines(detector, embedder)
+    else:
+        yield ok("engine", LABEL, "PyTorch; whether OpenVINO is faster here is measured at the first start")
     yield from _measured(case, loading, _median_seconds(detector, embedder, drawn_face()))
 
 
@@ -114,6 +122,23 @@ def _fits_model(case: Case, embedder: FaceEmbedder) -> Iterator[Finding]:
         )
         return
     yield ok("model_fits", "Model", "it was trained with the network that is used here")
+
+
+def _engines(detector: FaceDetector, embedder: FaceEmbedder) -> Iterator[Finding]:
+    """What computes the networks, and that it answers as the reference does, as measured at the first start here."""
+    for name, choice in (("faces are found", detector.choice), ("faces are embedded", embedder.choice)):
+        if choice is None:
+            continue
+        refused = [each for each, found in choice.measured.items() if not found.usable and not found.problem]
+        if refused:
+            yield note(
+                "engine_differs",
+                LABEL,
+                f"{name} by {choice.engine}, as {', '.join(refused)} answers otherwise than torch on this processor",
+                "Nothing has to be done; please report it with the output of this command.",
+            )
+        else:
+            yield ok("engine", LABEL, f"{name} by {choice.in_words()}")
 
 
 def _median_seconds(detector: FaceDetector, embedder: FaceEmbedder, image: object) -> float:

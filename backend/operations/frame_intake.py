@@ -21,6 +21,7 @@ from attendance.faces_seen import FaceValues, FrameValues
 from attendance.frames_taken import Taken
 from attendance.policy import Policy
 from operations import review_crops
+from operations.cameras import Camera
 from operations.inference import InferenceGate
 from recognizer.types import Decision, RecognitionResult, RecognizedFace
 
@@ -52,7 +53,8 @@ def take_in(
         return admitted
     among, without = admitted
     start = time.perf_counter()
-    image, result = inference.recognize(picture, among=among, without=without)
+    camera = Camera(f"{session_id} {actor.user_id} {actor.name}", captured_at.timestamp(), policy.confirm_sightings)
+    image, result = inference.recognize(picture, among=among, without=without, camera=camera)
     # what the networks took and the picture's decoding and waiting, which only the whole tells
     spent = {**result.milliseconds, "recognise": 1000 * (time.perf_counter() - start)}
     width, height = result.image_size

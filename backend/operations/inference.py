@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from errors import BusyError
+from operations.cameras import Camera
 from operations.metrics import Metrics
 from operations.recognition import Recognizer
 from recognizer.images import ImageLimits, decode
@@ -72,15 +73,20 @@ class InferenceGate:
             return self._inside
 
     def recognize(
-        self, data: bytes, *, among: frozenset[str] | None = None, without: frozenset[str] = frozenset()
+        self,
+        data: bytes,
+        *,
+        among: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
+        camera: Camera | None = None,
     ) -> tuple[RGBImage, RecognitionResult]:
-        """The decoded picture and everybody in it; ``among`` and ``without`` as ``Recognizer.recognize`` takes them.
+        """The decoded picture and everybody in it; the rest as ``Recognizer.recognize`` takes it.
 
         Raises BusyError (``queue_full``, ``deadline``), InvalidImageError, ModelNotFoundError.
         """
         with self._turn():
             image = self._decode(data)
-            result = self._recognizer.recognize(image, among=among, without=without)
+            result = self._recognizer.recognize(image, among=among, without=without, camera=camera)
         self._metrics.recognized(result)
         return image, result
 

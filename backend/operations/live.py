@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from errors import ModelError, ModelNotFoundError
-from operations.warm_up import drawn_face
+from operations.cameras import Camera, Cameras
 from recognizer.artifact import MODEL_FILE
-from recognizer.assembly import build_detector, build_embedder, limit_threads, load_engines
+from recognizer.assembly import build_detector, build_embedder
 from recognizer.classifier import FaceClassifier
+from recognizer.compute import Compute
 from recognizer.detector import DetectorConfig, FaceDetector
+from recognizer.drawn_face import drawn_face
 from recognizer.embeddings import FaceEmbedder
 from recognizer.loader import ClassifierLoader, LoaderStatus
 from recognizer.pipeline import MAX_FACES, FaceRecognizer
@@ -31,15 +33,13 @@ _logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class LiveConfig:
     """model_dir: where training publishes. embedder: ``facenet``, ``dlib`` or ``auto`` for the one that the model there
-    was trained with, or the best there is where there is none yet. threads: cores for the networks, 0 for torch's
-    choice. poll_seconds: between two looks for a new model."""
+    was trained with, or the best there is where there is none yet. poll_seconds: between two looks for a new model."""
 
     model_dir: Path
     embedder: str = "auto"
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     max_faces: int = MAX_FACES
-    device: str = "auto"
-    threads: int = 0
+    compute: Compute = field(default_factory=Compute)
     signing_key: bytes | None = None
     poll_seconds: float = 0.5
 
@@ -65,6 +65,7 @@ class LiveRecognizer:
         self._config, self._find_weights = config, find_weights
         self._lock = threading.Lock()
         self._networks: _Networks | None = None
+        self._cameras = Cameras()
 
     def start(self) -> None:
         """Load everything and try it on a drawn face; again does nothing. Raises WeightsError, ConfigurationError."""
@@ -78,6 +79,7 @@ class LiveRecognizer:
 
     def close(self) -> None:
         with self._lock:
+            self._cameras.forget_all()
             if self._networks is not None:
                 self._networks.loader.close()
 
@@ -95,9 +97,23 @@ class LiveRecognizer:
         return self._started.embedder.info
 
     def recognize(
-        self, image: RGBImage, *, among: frozenset[str] | None = None, without: frozenset[str] = frozenset()
+        self,
+        image: RGBImage,
+        *,
+        among: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
+        camera: Camera | None = None,
     ) -> RecognitionResult:
-        return self._started.recognizer.recognize(image, among=among, without=without)
+        recognizer = self._started.recognizer
+        if camera is None:
+            return recognizer.recognize(image, among=among, without=without)
+        return recognizer.recognize(
+            image,
+            among=among,
+            without=without,
+            tracker=self._cameras.tracker(camera),
+            captured_at=camera.captured_at,
+        )
 
     def detect(self, image: RGBImage) -> tuple[DetectedFace, ...]:
         return self._started.detector.detect(image)
@@ -119,10 +135,8 @@ class LiveRecognizer:
 
     def _load(self) -> _Networks:
         config = self._config
-        limit_threads(config.threads)
-        load_engines()
-        embedder = build_embedder(self._find_weights(self._choice()), config.device)
-        detector = build_detector(config.detector, config.device)
+        embedder = build_embedder(self._find_weights(self._choice()), config.compute)
+        detector = build_detector(config.detector, config.compute)
         loader = ClassifierLoader(
             config.model_dir / MODEL_FILE,
             build=FaceClassifier,

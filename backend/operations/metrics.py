@@ -19,7 +19,7 @@ from recognizer.types import Decision, RecognitionResult
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 REFUSALS = ("queue_full", "deadline")
-STAGES = ("queue", "decode", "detect", "embed", "classify")
+STAGES = ("queue", "decode", "detect", "follow", "embed", "classify")
 
 # Seconds: from a small frame on a GPU to a full queue on an old laptop.
 _STAGE_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -52,6 +52,11 @@ class Metrics:
         self._faces = Counter(
             "smartattendance_faces", "Faces, by what the recognizer decided", ["decision"], registry=self._registry
         )
+        self._followed = Counter(
+            "smartattendance_faces_followed",
+            "Faces that took over what a frame before said of them, without being embedded",
+            registry=self._registry,
+        )
         self._requests = Histogram(
             "smartattendance_request_seconds",
             "Requests and how long each took, by endpoint, method and status",
@@ -80,6 +85,7 @@ class Metrics:
     def recognized(self, result: RecognitionResult) -> None:
         """A picture went through the networks."""
         self._frames.inc()
+        self._followed.inc(result.followed_faces)
         for name in STAGES:
             if name in result.milliseconds:
                 self._stages.labels(name).observe(result.milliseconds[name] / 1000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from operations.cameras import Camera
 from recognizer.loader import LoaderStatus
 from recognizer.types import DetectedFace, RecognitionResult, RGBImage
 
@@ -18,14 +19,20 @@ class Recognizer(Protocol):
     def close(self) -> None: ...
 
     def recognize(
-        self, image: RGBImage, *, among: frozenset[str] | None = None, without: frozenset[str] = frozenset()
+        self,
+        image: RGBImage,
+        *,
+        among: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
+        camera: Camera | None = None,
     ) -> RecognitionResult:
         """Everybody in ``image`` (H, W, 3) uint8.
 
         among: the student ids a face may be named as or be in doubt between; None for all. Somebody who is enrolled but
         not among them is still recognised when nearer than all of these, so that they are not mistaken for one.
-        without: ids that must not be named whatever the model knows (consent withdrawn). Raises ModelNotFoundError
-        when there is no model yet.
+        without: ids that must not be named whatever the model knows (consent withdrawn). camera: the
+        one that the picture is the newest of, whose faces may be followed from frame to frame; None for a single
+        picture. Raises ModelNotFoundError when there is no model yet.
         """
         ...
 

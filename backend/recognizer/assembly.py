@@ -1,54 +1,166 @@
 """Builds detector and embedder from plain values, the same way for commands, server and tests.
 
-The engines are imported when something is built: torch takes seconds to import, and asking for help should not.
+The engines are imported when something is built: torch takes seconds to import and asking for help should not. A server
+whose networks run on OpenVINO imports torch only to convert them the first time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
 from errors import ConfigurationError, WeightsError
-from recognizer.crops import DLIB_RECIPE, FACENET_RECIPE
+from recognizer.compute import Compute
+from recognizer.crops import DLIB_RECIPE, FACENET_RECIPE, CropRecipe
 from recognizer.detector import DetectorConfig, FaceDetector
-from recognizer.embeddings import FaceEmbedder
+from recognizer.drawn_face import drawn_face
+from recognizer.embeddings import FaceEmbedder, l2_normalise
+from recognizer.engines import choice
+from recognizer.engines.base import DetectionEngine, Detections, EmbeddingEngine
+from recognizer.engines.mtcnn_weights import mtcnn_sha256
+from recognizer.engines.shared_batches import SharedBatches
+from recognizer.types import BoundingBox, FloatArray
 from recognizer.weights import NAMED_BY, WeightsFile
 
+ANYHOW = Compute()
+MTCNN = "mtcnn"
+# Least cosine to torch's embeddings. bfloat16 has 8 bits; on lfw-dev FaceNet's stay above 0.998, and the errors in
+# identifying people are the same (benchmarks/frames.py).
+ENOUGH_FOR_EMBEDDING = {choice.OPENVINO_F32: 0.9999, choice.OPENVINO_BF16: 0.995}
+# Of a detector: the share of torch's faces that it finds too, with boxes that overlap so much and landmarks so near.
+ENOUGH_FOR_DETECTION = {choice.OPENVINO_F32: 1.0}
+SAME_BOX, SAME_LANDMARKS = 0.85, 0.02
 
-def build_detector(config: DetectorConfig, device: str = "auto") -> FaceDetector:
-    """MTCNN with ``config``. device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``; see ``choose_device``."""
-    from recognizer.engines.torch_engine import TorchMtcnn
 
-    engine = TorchMtcnn(
-        min_face_size=config.min_face_size,
-        thresholds=config.thresholds,
-        scale_factor=config.scale_factor,
-        device=device,
+def build_detector(config: DetectorConfig, compute: Compute = ANYHOW) -> FaceDetector:
+    """MTCNN with ``config``. Raises ConfigurationError when ``compute`` asks for what there is not."""
+
+    def reference() -> DetectionEngine:
+        from recognizer.engines.torch_engine import TorchMtcnn, set_threads
+
+        set_threads(compute.threads)
+        return TorchMtcnn(
+            min_face_size=config.min_face_size,
+            thresholds=config.thresholds,
+            scale_factor=config.scale_factor,
+            device=compute.device,
+        )
+
+    def fast() -> DetectionEngine:
+        from recognizer.engines.mtcnn import Mtcnn
+        from recognizer.engines.openvino_engine import OpenVinoMtcnnNetworks
+        from recognizer.engines.openvino_models import mtcnn_models
+
+        return Mtcnn(
+            OpenVinoMtcnnNetworks(*mtcnn_models(compute.folder), compute.threads),
+            min_face_size=config.min_face_size,
+            thresholds=config.thresholds,
+            scale_factor=config.scale_factor,
+        )
+
+    pictures = [drawn_face(width) for width in (80, 140, 220)]
+    engine, chosen = choice.built(
+        choice.Network(
+            name=MTCNN,
+            weights_sha256=mtcnn_sha256(),
+            build={choice.TORCH: reference, choice.OPENVINO_F32: fast},
+            work=lambda engine: [engine.detect(picture) for picture in pictures],
+            agreement=_share_found,
+            enough=ENOUGH_FOR_DETECTION,
+        ),
+        compute,
     )
-    return FaceDetector(engine, config)
+    return FaceDetector(engine, config, chosen)
 
 
-def build_embedder(weights: WeightsFile, device: str = "auto") -> FaceEmbedder:
+def build_embedder(weights: WeightsFile, compute: Compute = ANYHOW) -> FaceEmbedder:
     """The network that ``weights`` belong to, with its crop recipe. Raises WeightsError when the file is not that
-    network's, ConfigurationError for an unknown ``weights.embedder_id``."""
-    from recognizer.engines.torch_engine import TorchDlib, TorchFaceNet
-
+    network's, ConfigurationError for an unknown embedder, or when ``compute`` asks for what there is not."""
     if weights.embedder_id == "facenet":
-        try:
-            facenet = TorchFaceNet(weights.path, device)
-        except WeightsError as error:
+        recipe = FACENET_RECIPE
+    elif weights.embedder_id == "dlib":
+        recipe = DLIB_RECIPE
+    else:
+        raise ConfigurationError(f"no embedder is called {weights.embedder_id!r}; there are facenet and dlib")
+    crops = _trial_crops(recipe)
+    try:
+        engine, chosen = choice.built(
+            choice.Network(
+                name=weights.embedder_id,
+                weights_sha256=weights.sha256,
+                build=_embedding_engines(weights, recipe, compute),
+                work=lambda engine: engine.forward(crops),
+                agreement=lambda mine, theirs: float((l2_normalise(mine) * l2_normalise(theirs)).sum(axis=1).min()),
+                enough=ENOUGH_FOR_EMBEDDING,
+            ),
+            compute,
+        )
+    except WeightsError as error:
+        if weights.embedder_id == "facenet":
             raise WeightsError(f"{error}. {NAMED_BY}") from error
-        return FaceEmbedder("facenet", facenet, FACENET_RECIPE, weights.sha256)
-    if weights.embedder_id == "dlib":
-        return FaceEmbedder("dlib", TorchDlib(weights.path, device), DLIB_RECIPE, weights.sha256)
-    raise ConfigurationError(f"no embedder is called {weights.embedder_id!r}; there are facenet and dlib")
+        raise
+    return FaceEmbedder(weights.embedder_id, SharedBatches(engine), recipe, weights.sha256, chosen)
 
 
-def load_engines() -> None:
-    """Import the networks' library now rather than when it is first needed: seconds that nothing can shorten."""
-    import recognizer.engines.torch_engine  # noqa: F401
+def was_measured(weights: WeightsFile, compute: Compute) -> bool:
+    """Whether building the networks would find an engine that was chosen earlier, and not measure now."""
+    if compute.engine == "torch" or choice.on_accelerator(compute.device):
+        return True
+    return None not in (
+        choice.recall(MTCNN, mtcnn_sha256(), compute),
+        choice.recall(weights.embedder_id, weights.sha256, compute),
+    )
 
 
-def limit_threads(count: int) -> None:
-    """Let torch use ``count`` cores in this process; 0 leaves the choice to torch."""
-    if count > 0:
-        from recognizer.engines.torch_engine import set_threads
+def _embedding_engines(
+    weights: WeightsFile, recipe: CropRecipe, compute: Compute
+) -> dict[str, Callable[[], EmbeddingEngine]]:
+    def reference() -> EmbeddingEngine:
+        from recognizer.engines.torch_engine import TorchDlib, TorchFaceNet, set_threads
 
-        set_threads(count)
+        set_threads(compute.threads)
+        return (TorchFaceNet if weights.embedder_id == "facenet" else TorchDlib)(weights.path, compute.device)
+
+    def fast(precision: str) -> EmbeddingEngine:
+        from recognizer.engines.openvino_engine import OpenVinoEmbedder, supports_bfloat16
+        from recognizer.engines.openvino_models import embedder_model
+
+        if precision == "bf16" and not supports_bfloat16():
+            raise RuntimeError("this processor does not compute in bfloat16")
+        model = embedder_model(weights, recipe.size, compute.folder)
+        return OpenVinoEmbedder(model, recipe.size, precision, compute.threads)
+
+    return {
+        choice.TORCH: reference,
+        choice.OPENVINO_BF16: partial(fast, "bf16"),
+        choice.OPENVINO_F32: partial(fast, "f32"),
+    }
+
+
+def _trial_crops(recipe: CropRecipe) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Eight drawn faces of the recipe's size, in other colours and at other sizes."""
+    crops = []
+    for number in range(8):
+        picture = np.roll(drawn_face(120 + 20 * (number % 4)), number % 3, axis=2)
+        top, left = (picture.shape[0] - recipe.size) // 2, (picture.shape[1] - recipe.size) // 2
+        crops.append(picture[top : top + recipe.size, left : left + recipe.size])
+    return np.stack(crops)
+
+
+def _share_found(mine: list[Detections], theirs: list[Detections]) -> float:
+    """Which part of the faces of ``theirs`` is in ``mine``, of all faces of both."""
+    found = everything = 0
+    for (boxes, landmarks, _), (their_boxes, their_landmarks, _) in zip(mine, theirs, strict=True):
+        everything += max(len(boxes), len(their_boxes))
+        for box, points in zip(their_boxes, their_landmarks, strict=True):
+            found += any(_same(box, points, *each) for each in zip(boxes, landmarks, strict=True))
+    return found / everything if everything else 1.0
+
+
+def _same(box: FloatArray, points: FloatArray, other_box: FloatArray, other_points: FloatArray) -> bool:
+    one, other = BoundingBox(*map(float, box)), BoundingBox(*map(float, other_box))
+    near = float(np.abs(points - other_points).max()) <= SAME_LANDMARKS * max(one.width, one.height)
+    return near and one.iou(other) >= SAME_BOX

@@ -201,12 +201,16 @@ class _GalleryStrategy:
         agreed = agreed and float(similarities[best]) - rival >= self._parameters.min_margin
         # Where classifier and gallery disagree the nearer gallery still decides whether a person should look.
         reviewable = max(score, float(similarities[nearest[0]] - offsets[nearest[0]]))
+        slack = 0.0
         if score >= self._threshold and agreed:
             decision = Decision.KNOWN
+            lead = min(margin if others else np.inf, float(similarities[best]) - rival) - self._parameters.min_margin
+            slack = min(score - self._threshold, lead)
         elif reviewable >= self._review:
             decision = Decision.UNCERTAIN
         else:
             decision = Decision.UNKNOWN
+            slack = self._review - reviewable
         candidates = _candidates(self._classes, similarities, [best, *others], chosen)
         return Identity(
             student_id=candidates[0].student_id if decision is Decision.KNOWN else None,
@@ -217,6 +221,7 @@ class _GalleryStrategy:
             margin=margin,
             candidates=() if decision is Decision.UNKNOWN else candidates,
             agreed=agreed,
+            slack=slack,
         )
 
 

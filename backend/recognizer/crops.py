@@ -97,6 +97,18 @@ def grey_face(image: RGBImage, box: BoundingBox) -> FloatArray:
     return cv2.resize(grey, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR).astype(np.float32)
 
 
+SMALL_HEAD_SIZE, SMALL_HEAD_MARGIN = 24, 6
+
+
+def small_head(image: RGBImage, face: DetectedFace) -> FloatArray:
+    """The face with some of its surroundings as 24 x 24 pixels, (1728,) float32 of mean 0 and L2 norm 1, so that the
+    product of two is their correlation."""
+    head = _cut_box(image, face.box, SMALL_HEAD_SIZE, SMALL_HEAD_MARGIN).astype(np.float32).ravel()
+    head -= head.mean()
+    normed: FloatArray = head / max(float(np.linalg.norm(head)), 1e-6)
+    return normed
+
+
 def laplacian(grey: FloatArray) -> FloatArray:
     """The second derivative of (h, w) float32, the same shape: large where there are edges."""
     return np.asarray(cv2.Laplacian(grey.astype(np.float32), cv2.CV_32F), dtype=np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 
 from errors import ConfigurationError
 from recognizer.engines.base import DetectionEngine
+from recognizer.engines.choice import Choice
 from recognizer.types import BoundingBox, DetectedFace, FloatArray, RGBImage, check_image
 
 SMALLEST_FACE = 12  # pixels; P-Net's own window, nothing smaller can be found
@@ -43,9 +44,10 @@ class FaceDetector:
 
     id = "mtcnn-facenet-pytorch"
 
-    def __init__(self, engine: DetectionEngine, config: DetectorConfig) -> None:
+    def __init__(self, engine: DetectionEngine, config: DetectorConfig, choice: Choice | None = None) -> None:
+        """choice: of the engine, to be shown."""
         self._engine = engine
-        self.config = config
+        self.config, self.choice = config, choice
 
     def detect(self, image: RGBImage) -> tuple[DetectedFace, ...]:
         """Faces of (H, W, 3) uint8 ``image``, largest first; an empty tuple when there is none."""

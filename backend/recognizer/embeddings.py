@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from errors import WeightsError
 from recognizer.crops import CropRecipe
 from recognizer.engines.base import EmbeddingEngine
+from recognizer.engines.choice import Choice
 from recognizer.types import DetectedFace, EmbedderInfo, FloatArray, RGBImage, check_image
 
 # Above this the networks gain nothing from larger batches on a CPU, and memory grows (about 25 MB per crop).
@@ -20,8 +21,16 @@ class FaceEmbedder:
     """Embeds faces with one network and one crop recipe. Thread-safe when its engine is. Raises WeightsError when
     the network's output is not finite or all zero."""
 
-    def __init__(self, embedder_id: str, engine: EmbeddingEngine, recipe: CropRecipe, weights_sha256: str) -> None:
-        self._engine = engine
+    def __init__(
+        self,
+        embedder_id: str,
+        engine: EmbeddingEngine,
+        recipe: CropRecipe,
+        weights_sha256: str,
+        choice: Choice | None = None,
+    ) -> None:
+        """choice: of the engine, to be shown."""
+        self._engine, self.choice = engine, choice
         self.recipe = recipe
         self.dimension = engine.dimension
         signature = self.embed_crops(_signature_crop(recipe.size)[None])[0]
@@ -46,19 +55,31 @@ class FaceEmbedder:
         crops = [self.recipe.cut(image, face) for face in faces]
         return np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)
 
+    def embed_once(self, crops: NDArray[np.uint8]) -> FloatArray:
+        """Embeddings of crops without their mirror images: half the work, and a little noisier."""
+        return self._batches(crops, lambda part: l2_normalise(self._engine.forward(part)))
+
+    def with_mirrored(self, once: FloatArray, crops: NDArray[np.uint8]) -> FloatArray:
+        """``embed_crops`` of ``crops``, of which ``embed_once`` is known."""
+        mirrored = self._batches(crops, lambda part: l2_normalise(self._engine.forward(part[:, :, ::-1])))
+        return l2_normalise(once + mirrored)
+
     def embed_crops(self, crops: NDArray[np.uint8]) -> FloatArray:
         """Embeddings of (n, size, size, 3) uint8 crops.
 
         The embeddings of a crop and of its mirror image are averaged: on all of LFW this raises FaceNet's
         TAR at FAR 0.1 % from 97.5 to 98.2 %.
         """
+        return self._batches(crops, self._embed_both)
+
+    def _batches(self, crops: NDArray[np.uint8], embed: Callable[[NDArray[np.uint8]], FloatArray]) -> FloatArray:
         size = self.recipe.size
         if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (size, size, 3):
             raise ValueError(f"expected crops (n, {size}, {size}, 3) uint8, got {crops.shape} {crops.dtype}")
-        parts = [self._embed_batch(crops[i : i + BATCH_SIZE]) for i in range(0, len(crops), BATCH_SIZE)]
+        parts = [embed(crops[i : i + BATCH_SIZE]) for i in range(0, len(crops), BATCH_SIZE)]
         return np.concatenate(parts) if parts else np.zeros((0, self.dimension), np.float32)
 
-    def _embed_batch(self, crops: NDArray[np.uint8]) -> FloatArray:
+    def _embed_both(self, crops: NDArray[np.uint8]) -> FloatArray:
         both = self._engine.forward(np.concatenate([crops, crops[:, :, ::-1]]))
         return l2_normalise(l2_normalise(both[: len(crops)]) + l2_normalise(both[len(crops) :]))
 

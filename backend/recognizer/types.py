@@ -118,7 +118,8 @@ class Identity:
     candidate is right. score: the number the thresholds apply to. similarity: cosine to the best candidate.
     margin: similarity of the best candidate minus the second's (0 when there is only one).
     agreed: classifier and gallery point at the same student and nobody else is as close; without it nobody is named,
-    whatever the score.
+    whatever the score. slack: by how much the score or the margin would have to change for another decision to be
+    possible, 0 where a person decides anyway.
     """
 
     student_id: str | None
@@ -129,6 +130,7 @@ class Identity:
     margin: float
     candidates: tuple[Candidate, ...] = ()
     agreed: bool = True
+    slack: float = 0.0
 
     def __post_init__(self) -> None:
         if (self.student_id is not None) != (self.decision is Decision.KNOWN):
@@ -150,7 +152,8 @@ class RecognitionResult:
     """Everything found in one image, largest face first.
 
     image_size: (width, height) pixels. milliseconds: wall time by stage (detect, embed, classify, total).
-    skipped_faces: faces beyond the per-image cap; they were detected but not embedded.
+    skipped_faces: faces beyond the per-image cap; they were detected but not embedded. followed_faces: how many of the
+    faces took over what a frame before said of them.
     """
 
     faces: tuple[RecognizedFace, ...]
@@ -158,6 +161,7 @@ class RecognitionResult:
     model_version: str
     milliseconds: Mapping[str, float] = field(default_factory=dict)
     skipped_faces: int = 0
+    followed_faces: int = 0
 
 
 @dataclass(frozen=True, slots=True)

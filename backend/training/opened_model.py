@@ -10,6 +10,7 @@ from errors import DatasetError, EmbedderMismatchError, InvalidImageError, Train
 from recognizer.artifact import MODEL_FILE, ClassifierArtifact
 from recognizer.assembly import build_detector, build_embedder
 from recognizer.classifier import FaceClassifier
+from recognizer.compute import Compute
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.embeddings import FaceEmbedder
 from recognizer.images import ImageLimits, read_image
@@ -23,6 +24,7 @@ from training.preparation import PreparedDataset, Progress, detector_key, prepar
 from training.samples import DEFAULT_LIMITS, Sample
 
 DEFAULT_DETECTOR = DetectorConfig()
+DEFAULT_COMPUTE = Compute()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +71,7 @@ def open_model(
     embedder: str = "auto",
     detector_config: DetectorConfig = DEFAULT_DETECTOR,
     limits: ImageLimits = DEFAULT_LIMITS,
-    device: str = "auto",
+    compute: Compute = DEFAULT_COMPUTE,
     signing_key: bytes | None = None,
 ) -> OpenedModel:
     """The model of ``model_dir`` with the networks it was trained with.
@@ -88,11 +90,11 @@ def open_model(
             f"--embedder out, or train again with --embedder {embedder}"
         )
     classifier = FaceClassifier(artifact)
-    built = build_embedder(find_weights(needed.id), device)
+    built = build_embedder(find_weights(needed.id), compute)
     check_embedder(artifact, built.info)
 
     def make_detector(min_face_size: int) -> FaceDetector:
-        return build_detector(replace(detector_config, min_face_size=min_face_size), device)
+        return build_detector(replace(detector_config, min_face_size=min_face_size), compute)
 
     return OpenedModel(artifact, info, classifier, built, make_detector, detector_config, limits)
 

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import TrainingError
-from recognizer.assembly import build_detector, build_embedder, load_engines
+from recognizer.assembly import build_detector, build_embedder
+from recognizer.compute import Compute
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.embeddings import FaceEmbedder
 from recognizer.history import StoredVersion, publish
@@ -59,7 +60,7 @@ class TrainingJob:
     cache_dir: Path | None = None
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     limits: ImageLimits = DEFAULT_LIMITS
-    device: str = "auto"
+    compute: Compute = field(default_factory=Compute)
     signing_key: bytes | None = None
 
 
@@ -87,17 +88,16 @@ def run_training(
     _check_output(job.output_dir)
     seconds: dict[str, float] = {}
     timed = partial(_timed, seconds, begin)
-    with timed("libraries", "Loading the libraries"):
-        load_engines()
-        with suppress(ImportError):  # the report does without pictures then, and says so
-            importlib.import_module("matplotlib.backends.backend_agg")
+    with timed("libraries", "Loading the libraries"), suppress(ImportError):
+        # without it the report does without pictures, and says so
+        importlib.import_module("matplotlib.backends.backend_agg")
     with timed("scan", "Looking through the photos"):
         everybody = scan(job.dataset_dir, job.limits, job.only)
         scanned = apply_min_images(everybody, job.config.min_images)
         strange = scan_strangers(job.strangers_dir, job.limits) if job.strangers_dir else None
     say(f"{len(scanned.student_ids)} students with {len(scanned.samples)} photos in {scanned.root}")
     with timed("networks", "Loading the networks"):
-        embedder = build_embedder(job.find_weights(), job.device)
+        embedder = build_embedder(job.find_weights(), job.compute)
         networks = _Networks(job, embedder)
     with timed("embed", "Embedding the photos"):
         with show("Embedding the photos") as progress:
@@ -160,7 +160,7 @@ class _Networks:
         self._cache = EmbeddingCache(job.cache_dir, embedder.info, self._key) if job.cache_dir else None
 
     def _detector(self, min_face_size: int) -> FaceDetector:
-        return build_detector(replace(self._job.detector, min_face_size=min_face_size), self._job.device)
+        return build_detector(replace(self._job.detector, min_face_size=min_face_size), self._job.compute)
 
     def prepare(self, samples: Sequence[Sample], progress: Callable[[int, int, int], None]) -> PreparedDataset:
         return prepare(samples, self._detector, self._embedder, self._cache, progress, self._job.limits)

@@ -40,6 +40,7 @@ from PIL import Image
 from app import create_app
 from recognizer.weights import WeightsFile
 from support.clock import FrozenClock
+from support.compute import COMPUTE
 from support.databases import sqlite_database
 from support.pictures import face_pictures
 from support.service import Client, Service, make_settings
@@ -144,7 +145,7 @@ def train(
     def quiet(stage: str) -> Iterator[Callable[..., None]]:
         yield lambda *_: None
 
-    job = TrainingJob(school.dataset, output, config, lambda: weights, cache_dir=cache_dir, device="cpu")
+    job = TrainingJob(school.dataset, output, config, lambda: weights, cache_dir=cache_dir, compute=COMPUTE)
     run_training(job, quiet, logging.getLogger(__name__).info)
 
 

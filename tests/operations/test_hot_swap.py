@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from operations.cameras import Camera
 from recognizer.artifact import MODEL_FILE
 from recognizer.classifier import FaceClassifier
 from recognizer.loader import ClassifierLoader, LoaderStatus
@@ -64,7 +65,12 @@ class SwappingRecognizer:
         self.loader.close()
 
     def recognize(
-        self, image: RGBImage, *, among: frozenset[str] | None = None, without: frozenset[str] = frozenset()
+        self,
+        image: RGBImage,
+        *,
+        among: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
+        camera: Camera | None = None,
     ) -> RecognitionResult:
         return self.pipeline.recognize(image, among=among, without=without)
 

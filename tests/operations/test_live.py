@@ -17,12 +17,13 @@ import pytest
 from app import create_app
 from errors import ModelNotFoundError, WeightsError
 from operations.live import LiveConfig, LiveRecognizer
-from operations.warm_up import drawn_face
 from recognizer.artifact import MODEL_FILE, ClassifierArtifact
 from recognizer.detector import FaceDetector
+from recognizer.drawn_face import drawn_face
 from recognizer.embeddings import FaceEmbedder
 from recognizer.history import publish
 from recognizer.weights import WeightsFile
+from support.compute import COMPUTE
 from support.databases import sqlite_database
 from support.models import make_artifact, make_embedder, make_metadata
 from support.pictures import face_picture, write_class
@@ -44,7 +45,7 @@ def trained(dlib_weights: WeightsFile, tmp_path_factory: pytest.TempPathFactory)
     """The model folder of a small class, trained with dlib."""
     folder = tmp_path_factory.mktemp("trained")
     write_class(folder / "photos", PEOPLE, 4)
-    job = TrainingJob(folder / "photos", folder / "model", TrainingConfig(), lambda: dlib_weights, device="cpu")
+    job = TrainingJob(folder / "photos", folder / "model", TrainingConfig(), lambda: dlib_weights, compute=COMPUTE)
     run_training(job, quiet, lambda line: None)
     return folder / "model"
 
@@ -69,7 +70,7 @@ def live(tmp_path: Path, find: Find) -> Iterator[Callable[..., LiveRecognizer]]:
     made: list[LiveRecognizer] = []
 
     def make(model_dir: Path | None = None, **changes: Any) -> LiveRecognizer:
-        values = {"device": "cpu", "poll_seconds": 0.05, **changes}
+        values = {"compute": COMPUTE, "poll_seconds": 0.05, **changes}
         made.append(LiveRecognizer(LiveConfig(model_dir or tmp_path / "model", **values), find))
         return made[-1]
 

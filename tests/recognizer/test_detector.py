@@ -16,6 +16,7 @@ from recognizer.assembly import build_detector
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.images import read_image
 from recognizer.types import DetectedFace
+from support.compute import REFERENCE
 from support.pictures import face_picture
 
 
@@ -167,13 +168,13 @@ def test_much_smaller_faces_than_asked_for_are_left_out() -> None:
     image = np.full((300, 480, 3), 120, np.uint8)
     image[:100, :100] = face_picture(9, size=100)
     image[:300, 180:480] = face_picture(3, size=300)
-    assert len(build_detector(DetectorConfig(min_face_size=40), "cpu").detect(image)) == 2
-    (large,) = build_detector(DetectorConfig(min_face_size=140), "cpu").detect(image)
+    assert len(build_detector(DetectorConfig(min_face_size=40), REFERENCE).detect(image)) == 2
+    (large,) = build_detector(DetectorConfig(min_face_size=140), REFERENCE).detect(image)
     assert large.box.x1 > 180
 
 
 def test_faces_the_network_is_unsure_of_are_left_out(detector: FaceDetector) -> None:
-    picky = build_detector(DetectorConfig(min_probability=0.9999999), "cpu")
+    picky = build_detector(DetectorConfig(min_probability=0.9999999), REFERENCE)
     images = [face_picture(person) for person in range(6)]
     assert sum(map(len, picky.detect_batch(images))) < sum(map(len, detector.detect_batch(images)))
 

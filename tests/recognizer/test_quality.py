@@ -17,6 +17,7 @@ from recognizer.embeddings import FaceEmbedder
 from recognizer.images import decode, encode_jpeg, read_image
 from recognizer.quality import QualityLimits, assess, measure
 from recognizer.types import BoundingBox, DetectedFace, FloatArray, RGBImage
+from support.compute import COMPUTE
 from support.pictures import face_picture
 from training.faces import TrainingFaceFinder
 
@@ -96,7 +97,7 @@ def test_the_kept_crop_is_upright_bounded_and_never_enlarged() -> None:
 
 def embeddings(images: list[RGBImage], embedder: FaceEmbedder) -> FloatArray:
     """As training makes them."""
-    finder = TrainingFaceFinder(lambda size: build_detector(DetectorConfig(min_face_size=size), "cpu"))
+    finder = TrainingFaceFinder(lambda size: build_detector(DetectorConfig(min_face_size=size), COMPUTE))
     found = finder.find(images)
     crops = [embedder.cut(image, [each.face]) for image, each in zip(images, found, strict=True)]
     return embedder.embed_crops(np.concatenate(crops))

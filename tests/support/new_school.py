@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.compute import ENGINE_DIR
 from support.ports import free_port
 
 BACKEND = Path(__file__).resolve().parents[2] / "backend"
@@ -40,6 +41,7 @@ def new_school(folder: Path, clip: Path) -> Iterator[NewSchool]:
         "SMARTATTENDANCE_DATASET_DIR": str(folder / "dataset"),
         "SMARTATTENDANCE_MODEL_DIR": str(folder / "models"),
         "SMARTATTENDANCE_CACHE_DIR": str(folder / "cache"),
+        "SMARTATTENDANCE_ENGINE_DIR": str(ENGINE_DIR),
         "SMARTATTENDANCE_DEMO_CLIP": str(clip),
         "SMARTATTENDANCE_EMBEDDER": "dlib",
         "SMARTATTENDANCE_ALLOW_DOWNLOAD": "false",

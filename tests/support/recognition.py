@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from operations.cameras import Camera
 from recognizer.loader import LoaderStatus
 from recognizer.types import (
     BoundingBox,
@@ -83,7 +84,12 @@ class FakeRecognizer:
         self.started = False
 
     def recognize(
-        self, image: RGBImage, *, among: frozenset[str] | None = None, without: frozenset[str] = frozenset()
+        self,
+        image: RGBImage,
+        *,
+        among: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
+        camera: Camera | None = None,
     ) -> RecognitionResult:
         if self.gate is not None:
             assert self.gate.wait(30)

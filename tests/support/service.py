@@ -37,6 +37,7 @@ from attendance.scopes import Scope
 from attendance.secrets_kept import new_secret, sha256_of
 from config import Settings
 from support.clock import FrozenClock
+from support.compute import ENGINE_DIR
 from support.recognition import FakeRecognizer
 from support.routing import RememberingRule
 
@@ -237,6 +238,7 @@ def make_settings(folder: Path, database_url: str, **changes: Any) -> Settings:
         "dataset_dir": folder / "dataset",
         "model_dir": folder / "models",
         "cache_dir": folder / "cache",
+        "engine_dir": ENGINE_DIR,
         "database_url": database_url,
         "secret_key": "k" * 40,
         "allow_download": False,

@@ -9,16 +9,19 @@ from numpy.typing import NDArray
 
 from recognizer.types import FloatArray, RGBImage
 
+Detections = tuple[FloatArray, FloatArray, FloatArray]
+"""Boxes (n, 4) x1 y1 x2 y2, landmarks (n, 5, 2), probabilities (n,), all float32; n may be 0."""
+
 
 class DetectionEngine(Protocol):
     """A built MTCNN. Safe to call from several threads."""
 
-    def detect(self, image: RGBImage) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Boxes (n, 4) x1 y1 x2 y2, landmarks (n, 5, 2), probabilities (n,), all float32; n may be 0."""
+    def detect(self, image: RGBImage) -> Detections:
+        """Every face in ``image``."""
         ...
 
-    def detect_batch(self, images: NDArray[np.uint8]) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
-        """The same for (b, H, W, 3) images of one size, in one pass."""
+    def detect_batch(self, images: NDArray[np.uint8]) -> list[Detections]:
+        """The same for (b, H, W, 3) images of one size."""
         ...
 
 

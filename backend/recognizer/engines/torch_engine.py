@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,11 +12,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from errors import WeightsError
+from recognizer.engines.base import Detections
 from recognizer.engines.dlib_resnet import DlibResNet, read_dlib_resnet
 from recognizer.engines.facenet_pytorch_import import MTCNN, BasicConv2d, InceptionResnetV1
+from recognizer.engines.pixels import DLIB_MEAN, DLIB_SCALE, FACENET_MEAN, FACENET_SCALE
 from recognizer.types import FloatArray, RGBImage
-
-Detections = tuple[FloatArray, FloatArray, FloatArray]
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -27,6 +28,28 @@ def choose_device(name: str = "auto") -> torch.device:
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+class PyramidPNet(nn.Module):
+    """P-Net for a picture in which the sizes of the pyramid lie side by side; see ``engines.mtcnn``. between
+    (1, 1, H - 2, W - 2): 1 where the first convolution's answers are of no use, which pooling then passes over."""
+
+    def __init__(self, pnet: Any) -> None:
+        super().__init__()
+        self.pnet = pnet
+
+    def forward(self, x: torch.Tensor, between: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        net: Any = self.pnet
+        x = net.pool1(net.prelu1(net.conv1(x)) - 1e9 * between)
+        x = net.prelu3(net.conv3(net.prelu2(net.conv2(x))))
+        return net.conv4_2(x), net.softmax4_1(net.conv4_1(x))
+
+
+def mtcnn_networks() -> tuple[nn.Module, nn.Module, nn.Module]:
+    """P-Net, as ``PyramidPNet``, R-Net and O-Net, with the weights that facenet-pytorch carries. They take
+    (n, 3, H, W) float32, normalised as ``(pixel - 127.5) / 128``."""
+    found = MTCNN(device=torch.device("cpu")).eval()
+    return PyramidPNet(found.pnet), found.rnet, found.onet
 
 
 class TorchMtcnn:
@@ -105,22 +128,27 @@ class _TorchEmbedder:
 
 
 class TorchFaceNet(_TorchEmbedder):
-    """InceptionResnetV1, 512-d. Input scaling (x - 127.5) / 128, as it was trained."""
+    """InceptionResnetV1, 512-d."""
 
     def __init__(self, weights: Path, device: str = "auto") -> None:
-        # On the meta device no memory is filled with random weights that the file's then replace.
-        with torch.device("meta"):
-            network = InceptionResnetV1(pretrained=None, classify=False)
-        network.load_state_dict(_read_facenet_state(weights, network), assign=True)
-        super().__init__(_fuse_batch_norms(network.eval()), 512, (127.5, 127.5, 127.5), 128.0, device)
+        super().__init__(facenet_network(weights), 512, FACENET_MEAN, FACENET_SCALE, device)
 
 
 class TorchDlib(_TorchEmbedder):
-    """dlib's 29-layer ResNet, 128-d. Mean and scale are dlib's own for this network."""
+    """dlib's 29-layer ResNet, 128-d."""
 
     def __init__(self, weights: Path, device: str = "auto") -> None:
         network: DlibResNet = read_dlib_resnet(weights)
-        super().__init__(network, 128, (122.782, 117.001, 104.298), 256.0, device)
+        super().__init__(network, 128, DLIB_MEAN, DLIB_SCALE, device)
+
+
+def facenet_network(weights: Path) -> nn.Module:
+    """InceptionResnetV1 with the weights in a file, its batch norms folded into its convolutions."""
+    # On the meta device no memory is filled with random weights that the file's then replace.
+    with torch.device("meta"):
+        network = InceptionResnetV1(pretrained=None, classify=False)
+    network.load_state_dict(_read_facenet_state(weights, network), assign=True)
+    return _fuse_batch_norms(network.eval())
 
 
 def _read_facenet_state(weights: Path, network: nn.Module) -> dict[str, torch.Tensor]:

@@ -1,0 +1,99 @@
+"""Networks converted from torch to OpenVINO's format, once, and kept.
+
+A folder holds one network: its graph, its numbers, and the SHA-256 of both, which are compared whenever it is read. It
+is named by the weights that the network was made from, by OpenVINO's version and by ``CONVERSION``, so that none is
+read that was made in another way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import openvino as ov
+
+CONVERSION = 1  # raised with every change to what is converted
+_GRAPH, _NUMBERS, _SUMS = "network.xml", "network.bin", "sha256.json"
+
+_logger = logging.getLogger(__name__)
+
+
+def converted(name: str, weights_sha256: str, parent: Path | None, convert: Callable[[], ov.Model]) -> ov.Model:
+    """The network ``name`` made from weights with that SHA-256: read from ``parent``, or made by ``convert`` and kept
+    there. A folder that cannot be written costs the conversion at every start, no more."""
+    if parent is None:
+        return convert()
+    start = f"{name}-{weights_sha256[:16]}-"
+    folder = parent / f"{start}{ov.__version__.split('-')[0]}-{CONVERSION}"
+    try:
+        return _read(folder)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        if folder.exists():
+            _logger.warning("the converted network in %s is damaged (%s); it is made anew", folder, error)
+    model = convert()
+    try:
+        _write(model, folder)
+        for other in folder.parent.glob(f"{start}*"):
+            if other != folder:
+                shutil.rmtree(other, ignore_errors=True)
+    except (OSError, RuntimeError) as error:
+        _logger.warning("the converted network cannot be kept in %s: %s", folder, error)
+    return model
+
+
+def from_torch(network: Any, example: tuple[Any, ...], dynamic: tuple[tuple[int, ...], ...]) -> ov.Model:
+    """``network``, a torch module, as it computes for inputs like ``example``. dynamic: for each input, which
+    dimensions may have other sizes."""
+    import torch
+
+    shapes = tuple(dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for axes in dynamic)
+    with torch.inference_mode(False), torch.no_grad():
+        program = torch.export.export(network.eval(), example, dynamic_shapes=shapes)
+    return ov.convert_model(program)
+
+
+def take_pixels(model: ov.Model, *, uint8: bool, mean: Sequence[float], scale: float) -> ov.Model:
+    """``model`` with (n, H, W, 3) RGB 0..255 as its first input, of bytes or float32, normalised as
+    ``(pixel - mean) / scale`` within the network."""
+    steps = ov.preprocess.PrePostProcessor(model)
+    pixels = steps.input(0)
+    pixels.tensor().set_element_type(ov.Type.u8 if uint8 else ov.Type.f32).set_layout(ov.Layout("NHWC"))
+    pixels.model().set_layout(ov.Layout("NCHW"))
+    pixels.preprocess().convert_element_type(ov.Type.f32).mean(list(mean)).scale(scale)
+    return steps.build()
+
+
+def _read(folder: Path) -> ov.Model:
+    sums = json.loads((folder / _SUMS).read_text(encoding="utf-8"))
+    for name in (_GRAPH, _NUMBERS):
+        if _sha256(folder / name) != sums[name]:
+            raise ValueError(f"{name} is not what was written")
+    return ov.Core().read_model(folder / _GRAPH)
+
+
+def _write(model: ov.Model, folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
+    try:
+        # half precision would change what the network answers
+        ov.save_model(model, draft / _GRAPH, compress_to_fp16=False)
+        sums = {name: _sha256(draft / name) for name in (_GRAPH, _NUMBERS)}
+        (draft / _SUMS).write_text(json.dumps(sums), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        draft.replace(folder)
+    except OSError:
+        if not folder.exists():  # else another process was faster
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

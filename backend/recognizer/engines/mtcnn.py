@@ -1,0 +1,236 @@
+"""MTCNN's cascade (Zhang et al. 2016) around networks of any engine, with facenet-pytorch's numbers and fewer steps.
+
+P-Net looks at the image in several sizes, each 0.709 times as large as the one before. Here all sizes lie side by side
+in one picture, which P-Net sees once: it is a convolution, so what it answers for a place does not depend on what
+lies farther away than its window. The candidates of R-Net and of O-Net are cut out together, and overlapping ones are
+dropped by one table of overlaps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recognizer.engines.base import Detections
+from recognizer.resampling import AreaSampler
+from recognizer.types import FloatArray, RGBImage
+
+# Of P-Net: its window, and the distance from one to the next, in pixels.
+WINDOW, STRIDE = 12, 2
+REFINED, FINAL = 24, 48  # sides of what R-Net and O-Net see
+# A frame of forty faces has some 300 candidates; a wall of newspaper has thousands. Of each size of the pyramid and of
+# all together no more are looked at, the likeliest first.
+MOST_OF_A_SIZE, MOST = 400, 512
+
+
+class MtcnnNetworks(Protocol):
+    """The three networks: RGB 0..255 float32 in, float32 out. Safe to call from several threads."""
+
+    def propose(self, picture: FloatArray, between: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """P-Net over (H, W, 3): the probability of a face (h, w) and its box (4, h, w), relative to the window.
+        between (H - 2, W - 2): 1 where its first convolution sees parts of two sizes, which its pooling must not
+        count, else 0."""
+        ...
+
+    def refine(self, patches: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """R-Net for (n, 24, 24, 3): probabilities (n,) and boxes (n, 4)."""
+        ...
+
+    def finish(self, patches: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """O-Net for (n, 48, 48, 3): probabilities (n,), boxes (n, 4), landmarks (n, 10), first all x."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """One size of the pyramid. scale: of the image. left, top: where it lies in the picture. width, height: of it."""
+
+    scale: float
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layout:
+    """Where the sizes lie. size_of (h, w): which size a place of P-Net's answer belongs to, -1 for none. between: as
+    ``MtcnnNetworks.propose`` takes it."""
+
+    sizes: tuple[_Size, ...]
+    width: int
+    height: int
+    size_of: NDArray[np.int8]
+    between: FloatArray
+
+
+class Mtcnn:
+    """``DetectionEngine`` from three networks. min_face_size, thresholds, scale_factor: as ``DetectorConfig`` has
+    them."""
+
+    def __init__(
+        self,
+        networks: MtcnnNetworks,
+        *,
+        min_face_size: int,
+        thresholds: tuple[float, float, float],
+        scale_factor: float,
+    ) -> None:
+        self._networks, self._thresholds = networks, thresholds
+        self._layout = lru_cache(maxsize=8)(
+            lambda width, height: _layout(width, height, WINDOW / min_face_size, scale_factor)
+        )
+
+    def detect_batch(self, images: NDArray[np.uint8]) -> list[Detections]:
+        return [self.detect(image) for image in images]
+
+    def detect(self, image: RGBImage) -> Detections:
+        sampler = AreaSampler(image)
+        boxes = self._proposals(sampler, image)
+        if not len(boxes):
+            return no_detections()
+        boxes, corners = _within(_squares(boxes), image)
+        scores, offsets = self._networks.refine(sampler.cut(corners, REFINED))
+        kept = np.flatnonzero(scores > self._thresholds[1])
+        kept = kept[suppressed(boxes[kept], scores[kept], 0.7)]
+        if not len(kept):
+            return no_detections()
+        return self.examine(sampler, _squares(_moved(boxes[kept], offsets[kept])), image)
+
+    def examine(self, sampler: AreaSampler, boxes: FloatArray, image: RGBImage) -> Detections:
+        """What O-Net makes of the squares ``boxes`` (n, 4) of ``image``."""
+        boxes, corners = _within(boxes, image)
+        if not len(boxes):
+            return no_detections()
+        scores, offsets, points = self._networks.finish(sampler.cut(corners, FINAL))
+        kept = scores > self._thresholds[2]
+        boxes, scores, offsets, points = boxes[kept], scores[kept], offsets[kept], points[kept]
+        span = boxes[:, 2:] - boxes[:, :2] + 1
+        landmarks = np.stack([points[:, :5], points[:, 5:]], axis=2) * span[:, None] + boxes[:, None, :2] - 1
+        boxes = _moved(boxes, offsets)
+        kept_in_order = suppressed(boxes, scores, 0.7, of_smaller=True)
+        return boxes[kept_in_order], landmarks[kept_in_order], scores[kept_in_order]
+
+    def _proposals(self, sampler: AreaSampler, image: RGBImage) -> FloatArray:
+        """Boxes (n, 4) that may be faces, the likeliest ``MOST`` of them."""
+        layout = self._layout(image.shape[1], image.shape[0])
+        if not layout.sizes:
+            return np.zeros((0, 4), np.float32)
+        probability, offsets = self._networks.propose(_picture(sampler, layout), layout.between)
+        rows, columns = np.nonzero((probability >= self._thresholds[0]) & (layout.size_of >= 0))
+        if not len(rows):
+            return np.zeros((0, 4), np.float32)
+        scores, offsets = probability[rows, columns], offsets[:, rows, columns].T
+        sizes = layout.size_of[rows, columns]
+        boxes, picked = np.empty((len(rows), 4), np.float32), []
+        for number, size in enumerate(layout.sizes):
+            mine = np.flatnonzero(sizes == number)
+            if not len(mine):
+                continue
+            corner = np.stack([STRIDE * columns[mine] - size.left, STRIDE * rows[mine] - size.top], axis=1)
+            # in single precision, which rounds some quotients up to the whole number that the floor then keeps
+            boxes[mine, :2] = np.floor((corner + 1).astype(np.float32) / np.float32(size.scale))
+            boxes[mine, 2:] = np.floor((corner + WINDOW).astype(np.float32) / np.float32(size.scale))
+            mine = likeliest(mine, scores[mine], MOST_OF_A_SIZE)
+            picked.append(mine[suppressed(boxes[mine], scores[mine], 0.5)])
+        chosen = np.concatenate(picked)
+        chosen = likeliest(chosen, scores[chosen], 2 * MOST)
+        chosen = chosen[suppressed(boxes[chosen], scores[chosen], 0.7)][:MOST]
+        span = boxes[chosen, 2:] - boxes[chosen, :2]
+        moved: FloatArray = boxes[chosen] + offsets[chosen] * np.concatenate([span, span], axis=1)
+        return moved
+
+
+def no_detections() -> Detections:
+    return np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32)
+
+
+def likeliest(indices: NDArray[np.intp], scores: FloatArray, most: int) -> NDArray[np.intp]:
+    """Those of ``indices`` with the highest ``scores``, at most so many."""
+    return indices if len(indices) <= most else indices[np.argpartition(-scores, most)[:most]]
+
+
+def suppressed(
+    boxes: FloatArray, scores: FloatArray, threshold: float, *, of_smaller: bool = False
+) -> NDArray[np.intp]:
+    """Indices of the boxes (n, 4) that remain, best first, when each drops the worse ones that overlap it by more than
+    ``threshold`` of their union, or of the smaller of the two."""
+    order = np.argsort(-scores, kind="stable")
+    if len(order) < 2:
+        return order
+    x1, y1, x2, y2 = boxes[order].T
+    # facenet-pytorch counts pixels from edge to edge in its last step, and distances before
+    extra = 1 if of_smaller else 0
+    width = np.minimum.outer(x2, x2) - np.maximum.outer(x1, x1) + extra
+    height = np.minimum.outer(y2, y2) - np.maximum.outer(y1, y1) + extra
+    shared = np.maximum(width, 0) * np.maximum(height, 0)
+    area = (x2 - x1 + extra) * (y2 - y1 + extra)
+    whole = np.minimum.outer(area, area) if of_smaller else np.add.outer(area, area) - shared
+    close = shared > threshold * whole
+    remains = np.ones(len(order), bool)
+    # only who overlaps somebody can drop somebody
+    for index in np.flatnonzero(close.sum(axis=1) > 1):
+        if remains[index]:
+            remains[index + 1 :] &= ~close[index, index + 1 :]
+    return order[remains]
+
+
+def _layout(width: int, height: int, scale: float, factor: float) -> _Layout:
+    """The sizes from the largest on, in rows as wide as the largest."""
+    sizes: list[_Size] = []
+    left = top = row = across = 0
+    while min(width, height) * scale >= WINDOW:
+        wide, high = int(width * scale + 1), int(height * scale + 1)
+        across = across or wide + wide % 2
+        if left and left + wide > across:
+            left, top, row = 0, top + row, 0
+        sizes.append(_Size(scale, left, top, wide, high))
+        # an even distance: P-Net's answers are two pixels apart
+        left, row = left + wide + wide % 2, max(row, high + high % 2)
+        scale *= factor
+    tall = top + row
+    size_of = np.full((max(0, (tall - WINDOW) // STRIDE + 1), max(0, (across - WINDOW) // STRIDE + 1)), -1, np.int8)
+    between = np.ones((max(0, tall - 2), max(0, across - 2)), np.float32)
+    for number, size in enumerate(sizes):
+        between[size.top : size.top + size.height - 2, size.left : size.left + size.width - 2] = 0
+        rows, columns = (size.height - WINDOW + 1) // STRIDE + 1, (size.width - WINDOW + 1) // STRIDE + 1
+        y, x = size.top // STRIDE, size.left // STRIDE
+        size_of[y : y + rows, x : x + columns] = number
+    return _Layout(tuple(sizes), across, tall, size_of, between)
+
+
+def _picture(sampler: AreaSampler, layout: _Layout) -> FloatArray:
+    picture = np.zeros((layout.height, layout.width, 3), np.float32)
+    for size in layout.sizes:
+        part = picture[size.top : size.top + size.height, size.left : size.left + size.width]
+        part[:] = sampler.resized(size.width, size.height)
+    return picture
+
+
+def _squares(boxes: FloatArray) -> FloatArray:
+    """Squares around the same centres, as wide as the longer side."""
+    span = boxes[:, 2:] - boxes[:, :2]
+    side = span.max(axis=1, keepdims=True)
+    low = boxes[:, :2] + span * 0.5 - side * 0.5
+    return np.concatenate([low, low + side], axis=1)
+
+
+def _moved(boxes: FloatArray, offsets: FloatArray) -> FloatArray:
+    span = boxes[:, 2:] - boxes[:, :2] + 1
+    moved: FloatArray = boxes + offsets * np.concatenate([span, span], axis=1)
+    return moved
+
+
+def _within(boxes: FloatArray, image: RGBImage) -> tuple[FloatArray, NDArray[np.int64]]:
+    """The boxes of which something lies in the image, and the whole pixels of that: x1 y1 x2 y2, the last excluded.
+    Coordinates count from 1, as MTCNN's first implementation did."""
+    height, width = image.shape[:2]
+    whole = np.trunc(boxes).astype(np.int64)
+    low = np.maximum(whole[:, :2], 1) - 1
+    high = np.minimum(whole[:, 2:], [width, height])
+    inside = (high > low).all(axis=1)
+    return boxes[inside], np.concatenate([low, high], axis=1)[inside].astype(np.int64)

@@ -1,0 +1,165 @@
+"""The networks on OpenVINO, which computes them on the processor several times as fast as torch.
+
+OpenVINO plans its work for the shape it is told; one that may vary costs up to twice the time. So each network is
+compiled for the shapes that occur: batches of a few sizes, into which others are divided, and pictures of the size that
+the camera sends. A shape that is seen for the first time is computed by a network for any shape, if there is one.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import OrderedDict
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from recognizer.types import FloatArray
+
+# Of an embedding network; each compiled size takes some 70 MB.
+EMBEDDING_BATCHES = (1, 2, 4, 8, 16)
+# Of R-Net and O-Net, which are small. What a batch lacks is filled with zeros.
+PATCH_BATCHES = (4, 8, 16, 32, 64, 128)
+# How many picture sizes P-Net is compiled for: a school's cameras have one or two.
+PICTURE_SIZES = 4
+# A size that comes so often is worth compiling for, which takes as long as some ten pictures.
+SEEN_OFTEN = 4
+
+Array = NDArray[Any]
+
+
+def supports_bfloat16() -> bool:
+    """Whether this processor computes in bfloat16."""
+    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+class Compiled:
+    """A network for inputs of fixed shapes. Safe to call from several threads: each call has buffers of its own."""
+
+    def __init__(self, model: ov.Model, precision: str, threads: int) -> None:
+        """precision: ``f32`` or ``bf16``. threads: 0 for all cores."""
+        options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+        if threads:
+            options["INFERENCE_NUM_THREADS"] = threads
+        self._compiled = ov.Core().compile_model(model, "CPU", options)
+        self._idle: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
+
+    def __call__(self, *inputs: Array) -> list[Array]:
+        with self._request() as request:
+            answer = request.infer(list(inputs), share_inputs=True, share_outputs=True)
+            return [answer[number].copy() for number in range(len(answer))]
+
+    @contextmanager
+    def _request(self) -> Any:
+        try:
+            request = self._idle.get_nowait()
+        except queue.Empty:
+            request = self._compiled.create_infer_request()
+        try:
+            yield request
+        finally:
+            self._idle.put(request)
+
+
+class Batched:
+    """A network for batches of any size, put together from a few sizes that it is compiled for."""
+
+    def __init__(
+        self, model: ov.Model, sizes: tuple[int, ...], precision: str, threads: int, *, padded: bool = False
+    ) -> None:
+        """sizes: ascending. padded: a batch is filled up to the next size instead of divided into smaller ones, which
+        is quicker where a network costs little."""
+        self._model, self._sizes, self._padded = model, sizes, padded
+        self._precision, self._threads = precision, threads
+        self._lock = threading.Lock()
+        self._compiled: dict[int, Compiled] = {}
+
+    def __call__(self, batch: Array) -> list[Array]:
+        """The network's outputs for ``batch`` (n, ...), n at least 1."""
+        parts, start = [], 0
+        while start < len(batch):
+            size = self._next(len(batch) - start)
+            part = batch[start : start + size]
+            if len(part) < size:
+                part = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), part.dtype)])
+            parts.append(self._for(size)(np.ascontiguousarray(part)))
+            start += size
+        joined = parts[0] if len(parts) == 1 else [np.concatenate(each) for each in zip(*parts, strict=True)]
+        return [output[: len(batch)] for output in joined]
+
+    def _next(self, left: int) -> int:
+        if self._padded:
+            return next((size for size in self._sizes if size >= left), self._sizes[-1])
+        return max((size for size in self._sizes if size <= left), default=self._sizes[0])
+
+    def _for(self, size: int) -> Compiled:
+        with self._lock:
+            if size not in self._compiled:
+                model = self._model.clone()
+                model.reshape([size, *list(model.inputs[0].partial_shape)[1:]])
+                self._compiled[size] = Compiled(model, self._precision, self._threads)
+            return self._compiled[size]
+
+
+class OpenVinoEmbedder:
+    """``EmbeddingEngine`` from a network that takes (n, size, size, 3) uint8."""
+
+    def __init__(self, model: ov.Model, size: int, precision: str, threads: int) -> None:
+        model.reshape([-1, size, size, 3])
+        self.dimension = int(model.outputs[0].partial_shape[1].get_length())
+        self._network = Batched(model, EMBEDDING_BATCHES, precision, threads)
+
+    def forward(self, crops: NDArray[np.uint8]) -> FloatArray:
+        if not len(crops):
+            return np.zeros((0, self.dimension), np.float32)
+        raw: FloatArray = self._network(crops)[0]
+        return raw
+
+
+class OpenVinoMtcnnNetworks:
+    """``MtcnnNetworks``; in single precision, as which of several boxes of a face wins depends on the last digits."""
+
+    def __init__(self, pnet: ov.Model, rnet: ov.Model, onet: ov.Model, threads: int) -> None:
+        """pnet: takes (1, H, W, 3) and (1, 1, H - 2, W - 2). rnet, onet: take (n, 24, 24, 3) and (n, 48, 48, 3)."""
+        self._pnet, self._threads = pnet, threads
+        rnet.reshape([-1, 24, 24, 3])
+        onet.reshape([-1, 48, 48, 3])
+        self._rnet = Batched(rnet, PATCH_BATCHES, "f32", threads, padded=True)
+        self._onet = Batched(onet, PATCH_BATCHES, "f32", threads, padded=True)
+        self._any_size = Compiled(pnet, "f32", threads)
+        self._lock = threading.Lock()
+        self._sizes: OrderedDict[tuple[int, int], Compiled] = OrderedDict()
+        self._seen: OrderedDict[tuple[int, int], int] = OrderedDict()
+
+    def propose(self, picture: FloatArray, between: FloatArray) -> tuple[FloatArray, FloatArray]:
+        offsets, probabilities = self._for(picture.shape[0], picture.shape[1])(picture[None], between[None, None])
+        return probabilities[0, 1], offsets[0]
+
+    def refine(self, patches: FloatArray) -> tuple[FloatArray, FloatArray]:
+        offsets, probabilities = self._rnet(patches)
+        return probabilities[:, 1], offsets
+
+    def finish(self, patches: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        offsets, landmarks, probabilities = self._onet(patches)
+        return probabilities[:, 1], offsets, landmarks
+
+    def _for(self, height: int, width: int) -> Compiled:
+        size = (height, width)
+        with self._lock:
+            if size in self._sizes:
+                self._sizes.move_to_end(size)
+                return self._sizes[size]
+            self._seen[size] = self._seen.pop(size, 0) + 1
+            if len(self._seen) > 100:
+                self._seen.popitem(last=False)
+            if self._seen[size] < SEEN_OFTEN:
+                return self._any_size
+            model = self._pnet.clone()
+            model.reshape({0: [1, height, width, 3], 1: [1, 1, height - 2, width - 2]})
+            self._sizes[size] = Compiled(model, "f32", self._threads)
+            if len(self._sizes) > PICTURE_SIZES:
+                self._sizes.popitem(last=False)
+            return self._sizes[size]
