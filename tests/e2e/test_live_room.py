@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
 from support.browser import launch, scrolls_sideways, use_the_camera, violations
-from support.school import School
+from support.school import ROBIN, School
 
 # The five students of the small class; four of them walk in.
 WALK_IN = ("Amina Yusuf", "Ben Hartmann", "Chiara Rossi", "Daniel Okafor")
@@ -86,6 +86,28 @@ def test_start_from_today_shows_the_demos_class_without_a_camera(page_of: Callab
     expect(page.get_by_role("combobox", name="Camera")).to_have_value("demo")
     expect(page.locator(".face .label").first).to_be_visible(timeout=SEEN_MS)
     assert scrolls_sideways(page) == 0
+
+
+def test_mirror_sound_and_full_screen_are_switched_and_admins_see_the_speed(
+    page_of: Callable[..., Page], session_of: Callable[[Page], int]
+) -> None:
+    page = page_of()
+    session = session_of(page)
+    page.goto(f"/#/sessions/{session}/live")
+    mirror = page.get_by_role("button", name="Mirror the picture")
+    mirror.click()
+    page.get_by_role("button", name="Sound is on").click()
+    page.reload()  # both are remembered
+    expect(mirror).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("video")).to_have_class(re.compile("mirrored"))
+    expect(page.get_by_role("button", name="Sound is off")).to_be_visible()
+    page.get_by_role("button", name="Full screen").click()
+    expect(page.locator("html:fullscreen")).to_have_count(1)
+    expect(page.locator(".face .label").first).to_be_visible(timeout=SEEN_MS)
+    expect(page.locator(".speed")).to_have_count(0)
+
+    admin = page_of(f"/sessions/{session}/live", ROBIN)
+    expect(admin.locator(".speed")).to_have_text(re.compile(r"\d+ ms · \d+\.\d a second · \d+ px"), timeout=SEEN_MS)
 
 
 @pytest.mark.parametrize(
