@@ -66,12 +66,17 @@ class Api(SmorestApi):  # type: ignore[misc]
 
     def _openapi_json(self) -> Response:
         with self._documenting:
+            if self._undocumented:
+                super()._register_responses()
             for blueprint in self._undocumented:
                 blueprint.register_views_in_doc(self, self._app, self.spec, name=blueprint.name, parameters=None)
                 self.spec.tag({"name": blueprint.name, "description": blueprint.description})
             self._undocumented.clear()
         answer: Response = super()._openapi_json()
         return answer
+
+    def _register_responses(self) -> None:
+        """A part of the document, made with the rest of it."""
 
     def _register_error_handlers(self) -> None:
         """Errors are handled by ``api.problems``."""

@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +152,9 @@ def write_transaction(db: Session) -> Iterator[Session]:
         raise
 
 
+@cache
 def revisions() -> ScriptDirectory:
-    """Every version of the tables that this program knows."""
+    """Every version of the tables that this program knows. Read once: each is a program of its own."""
     return ScriptDirectory.from_config(_alembic_config())
 
 
