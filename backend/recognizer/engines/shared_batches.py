@@ -46,7 +46,11 @@ class SharedBatches:
             leads, self._computing = not self._computing, True
         if not leads:
             # woken with the answer, or without one to compute the next pass
-            call.ready.wait()
+            try:
+                call.ready.wait()
+            except BaseException:  # a server that stops its threads
+                self._give_up(call)
+                raise
         if call.raw is None and call.error is None:
             self._pass(call)
         if call.error is not None:
@@ -71,11 +75,26 @@ class SharedBatches:
         except Exception as error:  # each of them fails as it would have alone
             for call in together:
                 call.error = error
+        except BaseException:  # this thread is stopped: the others' turn is still to come
+            with self._lock:
+                self._waiting.extendleft(reversed(together[1:]))
+            together = [mine]
+            raise
         finally:
             with self._lock:
-                following = self._waiting[0] if self._waiting else None
-                self._computing = following is not None
+                self._hand_on()
             for call in together[1:]:
                 call.ready.set()
-            if following is not None:
-                following.ready.set()
+
+    def _hand_on(self) -> None:
+        """Under the lock: the next pass is that of who has waited longest."""
+        self._computing = bool(self._waiting)
+        if self._waiting:
+            self._waiting[0].ready.set()
+
+    def _give_up(self, call: _Call) -> None:
+        with self._lock:
+            if call in self._waiting:
+                self._waiting.remove(call)
+                if call.ready.is_set():
+                    self._hand_on()
