@@ -64,7 +64,7 @@ class _Layout:
     sizes: tuple[_Size, ...]
     width: int
     height: int
-    size_of: NDArray[np.int8]
+    size_of: NDArray[np.int16]
     between: FloatArray
 
 
@@ -170,7 +170,8 @@ def suppressed(
     shared = np.maximum(width, 0) * np.maximum(height, 0)
     area = (x2 - x1 + extra) * (y2 - y1 + extra)
     whole = np.minimum.outer(area, area) if of_smaller else np.add.outer(area, area) - shared
-    close = shared > threshold * whole
+    # a box that is inside out has less than no area, and overlaps nobody
+    close = shared > threshold * np.maximum(whole, 0)
     remains = np.ones(len(order), bool)
     # only who overlaps somebody can drop somebody
     for index in np.flatnonzero(close.sum(axis=1) > 1):
@@ -193,7 +194,7 @@ def _layout(width: int, height: int, scale: float, factor: float) -> _Layout:
         left, row = left + wide + wide % 2, max(row, high + high % 2)
         scale *= factor
     tall = top + row
-    size_of = np.full((max(0, (tall - WINDOW) // STRIDE + 1), max(0, (across - WINDOW) // STRIDE + 1)), -1, np.int8)
+    size_of = np.full((max(0, (tall - WINDOW) // STRIDE + 1), max(0, (across - WINDOW) // STRIDE + 1)), -1, np.int16)
     between = np.ones((max(0, tall - 2), max(0, across - 2)), np.float32)
     for number, size in enumerate(sizes):
         between[size.top : size.top + size.height - 2, size.left : size.left + size.width - 2] = 0
