@@ -27,6 +27,10 @@ PATCH_BATCHES = (4, 8, 16, 32, 64, 128)
 PICTURE_SIZES = 4
 # A size that comes so often is worth compiling for, which takes as long as some ten pictures.
 SEEN_OFTEN = 4
+# So many pictures of other sizes later, a size that was compiled for gives up its place. Where more sizes come than
+# there are places, the others are computed as any size; exchanging them all the time would cost more than it saves.
+GONE_AFTER = 400
+_REMEMBERED = 100
 
 Array = NDArray[Any]
 
@@ -131,7 +135,9 @@ class OpenVinoMtcnnNetworks:
         self._onet = Batched(onet, PATCH_BATCHES, "f32", threads, padded=True)
         self._any_size = Compiled(pnet, "f32", threads)
         self._lock = threading.Lock()
-        self._sizes: OrderedDict[tuple[int, int], Compiled] = OrderedDict()
+        self._pictures = 0
+        # with the number of the last picture that had the size
+        self._sizes: OrderedDict[tuple[int, int], tuple[Compiled, int]] = OrderedDict()
         self._seen: OrderedDict[tuple[int, int], int] = OrderedDict()
 
     def propose(self, picture: FloatArray, between: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -149,17 +155,28 @@ class OpenVinoMtcnnNetworks:
     def _for(self, height: int, width: int) -> Compiled:
         size = (height, width)
         with self._lock:
-            if size in self._sizes:
-                self._sizes.move_to_end(size)
-                return self._sizes[size]
-            self._seen[size] = self._seen.pop(size, 0) + 1
-            if len(self._seen) > 100:
-                self._seen.popitem(last=False)
-            if self._seen[size] < SEEN_OFTEN:
-                return self._any_size
-            model = self._pnet.clone()
-            model.reshape({0: [1, height, width, 3], 1: [1, 1, height - 2, width - 2]})
-            self._sizes[size] = Compiled(model, "f32", self._threads)
-            if len(self._sizes) > PICTURE_SIZES:
-                self._sizes.popitem(last=False)
-            return self._sizes[size]
+            self._pictures += 1
+            compiled, _ = self._sizes.pop(size, (None, 0))
+            if compiled is None:
+                if not self._is_worth_compiling(size):
+                    return self._any_size
+                model = self._pnet.clone()
+                model.reshape({0: [1, height, width, 3], 1: [1, 1, height - 2, width - 2]})
+                compiled = Compiled(model, "f32", self._threads)
+            self._sizes[size] = (compiled, self._pictures)
+            return compiled
+
+    def _is_worth_compiling(self, size: tuple[int, int]) -> bool:
+        """Under the lock: whether there is a place for ``size``, which is made when another has not come for long."""
+        self._seen[size] = self._seen.pop(size, 0) + 1
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        if self._seen[size] < SEEN_OFTEN:
+            return False
+        if len(self._sizes) < PICTURE_SIZES:
+            return True
+        longest_ago, (_, last) = next(iter(self._sizes.items()))
+        if self._pictures - last < GONE_AFTER:
+            return False
+        del self._sizes[longest_ago]
+        return True
