@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -126,28 +127,22 @@ class _Run:
         followed = tracker.follow(self._image, faces, captured_at, version, self._among, self._without)
         self.spent["follow"] += time.perf_counter() - begun
         known = list(followed.held)
-        self._fill(faces, known)
-        # a student in two places: who of them was only taken over is looked at again
-        named = [identity.student_id for identity in known if identity is not None]
-        again = [
-            identity is not None and identity.student_id is not None and named.count(identity.student_id) > 1
-            for identity in known
-        ]
-        taken_over = [held is not None for held in followed.held]
-        if any(both and held for both, held in zip(again, taken_over, strict=True)):
-            for index, (both, held) in enumerate(zip(again, taken_over, strict=True)):
-                if both and held:
-                    known[index], taken_over[index] = None, False
-            self._fill(faces, known)
-        answers = [identity for identity in known if identity is not None]
-        embedded = [not held for held in taken_over]
+        embedded = [held is None for held in known]
+        answers = self._filled(faces, known)
+        # a student in two places: who of them was only taken over is looked at again, which may find a third
+        while again := _only_taken_over(answers, embedded):
+            for index in again:
+                known[index], embedded[index] = None, True
+            answers = self._filled(faces, known)
         tracker.learn(faces, followed, answers, embedded, captured_at, version)
         return answers, sum(embedded)
 
-    def _fill(self, faces: Sequence[DetectedFace], known: list[Identity | None]) -> None:
+    def _filled(self, faces: Sequence[DetectedFace], known: list[Identity | None]) -> list[Identity]:
+        """``known`` with the answers that it lacks."""
         missing = [index for index, identity in enumerate(known) if identity is None]
         for index, identity in zip(missing, self.identify([faces[index] for index in missing]), strict=True):
             known[index] = identity
+        return [identity for identity in known if identity is not None]
 
     def _classify(self, embeddings: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[Identity]:
         begun = time.perf_counter()
@@ -157,3 +152,13 @@ class _Run:
             identities = self._classifier.identify(embeddings, among=self._among, without=self._without)
         self.spent["classify"] += time.perf_counter() - begun
         return list(identities)
+
+
+def _only_taken_over(answers: Sequence[Identity], embedded: Sequence[bool]) -> list[int]:
+    """Which faces were named without being embedded as somebody whom another face is named as too."""
+    names = Counter(identity.student_id for identity in answers)
+    return [
+        index
+        for index, (identity, anew) in enumerate(zip(answers, embedded, strict=True))
+        if not anew and names[identity.student_id] > 1
+    ]

@@ -116,11 +116,12 @@ class Tracker:
 
     def _holds(self, track: _Track, captured_at: float, among: frozenset[str] | None, without: frozenset[str]) -> bool:
         student = track.identity.student_id
+        named = {student, *(candidate.student_id for candidate in track.identity.candidates)}
         return (
             track.identity.decision is Decision.KNOWN
             and track.in_a_row >= self._needed
             and captured_at - track.embedded_at < EMBEDDED_AGAIN_SECONDS
-            and student not in without
+            and without.isdisjoint(named)
             and (among is None or student in among)
         )
 
