@@ -54,12 +54,12 @@ def recognition(case: Case) -> Iterator[Finding]:
 
     settings = case.settings
     compute = compute_of(settings)
-    measured = was_measured(weights, compute)
-    if not measured:
-        # measuring would convert the networks and keep them, and this command changes nothing
-        compute = replace(compute, engine="torch")
     begun = time.perf_counter()
     try:
+        measured = was_measured(weights, compute)
+        if not measured:
+            # measuring would convert the networks and keep them, and this command changes nothing
+            compute = replace(compute, engine="torch")
         embedder = build_embedder(weights, compute)
         detector = build_detector(
             DetectorConfig(

@@ -32,6 +32,8 @@ from recognizer.durable_files import write_atomically
 FILE = "engines.json"
 TORCH, OPENVINO_F32, OPENVINO_BF16 = "torch", "openvino f32", "openvino bf16"
 _ROUNDS = 5
+# So many measurements of a network are kept: with other settings, or other packages.
+_KEPT = 4
 _LONGEST_WAIT_SECONDS = 180.0
 
 _logger = logging.getLogger(__name__)
@@ -103,7 +105,7 @@ def _remembered(network: Network[E], compute: Compute, allowed: Sequence[str]) -
         return None
     try:
         return network.build[choice.engine](), choice
-    except (ImportError, RuntimeError) as error:
+    except (ImportError, RuntimeError, OSError) as error:
         _logger.warning("%s cannot be had on %s any more (%s)", network.name, choice.engine, error)
         return None
 
@@ -211,10 +213,12 @@ def _remember(network: Network[E], compute: Compute, choice: Choice) -> None:
     entry = {"engine": choice.engine, "measured": {name: asdict(each) for name, each in choice.measured.items()}}
     if not isinstance(kept, dict):
         kept = {}
-    # of a network only what was measured last: a machine whose packages change would collect them for ever
-    start = f"{network.name} {network.weights_sha256[:16]} "
-    kept = {key: value for key, value in kept.items() if not key.startswith(start)}
-    kept[_key(network.name, network.weights_sha256, compute)] = entry
+    # the newest last; a machine whose packages change would collect them for ever
+    key, start = _key(network.name, network.weights_sha256, compute), f"{network.name} {network.weights_sha256[:16]} "
+    kept.pop(key, None)
+    for old in [each for each in kept if each.startswith(start)][: 1 - _KEPT]:
+        del kept[old]
+    kept[key] = entry
     try:
         compute.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(kept, indent=1).encode())

@@ -33,7 +33,7 @@ def converted(name: str, weights_sha256: str, parent: Path | None, convert: Call
     folder = parent / f"{start}{ov.__version__.split('-')[0]}-{CONVERSION}"
     try:
         return _read(folder)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         if folder.exists():
             _logger.warning("the converted network in %s is damaged (%s); it is made anew", folder, error)
     model = convert()
