@@ -18,9 +18,6 @@ if PROCESSES > 1:
     # read when torch is imported: each process would start a thread for each core
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // PROCESSES)))
 
-# Converted networks are the same for every run and every test; made anew for each they would take most of the time.
-os.environ.setdefault("SMARTATTENDANCE_ENGINE_DIR", str(Path(__file__).resolve().parent.parent / ".cache" / "networks"))
-
 # ruff: noqa: E402
 from recognizer.assembly import build_detector, build_embedder
 from recognizer.detector import DetectorConfig, FaceDetector

@@ -116,6 +116,15 @@ class RecognitionSchema(ma.Schema):
     faces = ma.fields.List(ma.fields.Nested(RecognisedFaceSchema), required=True)
 
 
+class AdviceSchema(ma.Schema):
+    """What the server can take now. A camera that follows it is seldom sent away."""
+
+    width = ma.fields.Integer(required=True, metadata={"description": "of the next frame, pixels, at most"})
+    interval = ma.fields.Integer(
+        required=True, metadata={"description": "milliseconds from one frame to the next, at least"}
+    )
+
+
 class FrameSchema(RecognitionSchema):
     frame_id = Id(required=True)
     captured_at = Moment(required=True)
@@ -123,6 +132,7 @@ class FrameSchema(RecognitionSchema):
     faces = ma.fields.List(ma.fields.Nested(FrameFaceSchema), required=True)
     changes = ma.fields.List(ma.fields.Nested(MarkChangeSchema), required=True)
     tally = ma.fields.Nested(FrameTallySchema, required=True)
+    advice = ma.fields.Nested(AdviceSchema, required=True)
 
 
 class SightingSchema(ma.Schema):
@@ -161,7 +171,8 @@ class Frames(MethodView):
             access.require_session(db, actor(), session_id, change=True)
         limits.count("frame", session_id, per_second=options().frames_per_second)
         taken = take_in(actor(), session_id, headers["key"], headers["captured_at"])
-        return taken.answer, {REPLAYED: "true"} if taken.replayed else {}
+        answer = {**taken.answer, "advice": services().inference.advice()}
+        return answer, {REPLAYED: "true"} if taken.replayed else {}
 
 
 def take_in(sender: Actor, session_id: int, key: str | None, captured_at: datetime | None) -> frames_taken.Taken:

@@ -13,7 +13,7 @@ from flask.views import MethodView
 from api import limits
 from api.context import actor, now, options, reading, request_id, services, writing
 from api.documented import Blueprint
-from api.frames import PART, FrameHeaders, take_in
+from api.frames import PART, AdviceSchema, FrameHeaders, take_in
 from api.pictures import body_doc
 from api.problems import PROBLEM_TYPE, Problem
 from api.schemas import Id, Moment, Text
@@ -85,6 +85,7 @@ class KioskFrameSchema(ma.Schema):
     width = ma.fields.Integer(required=True)
     height = ma.fields.Integer(required=True)
     faces = ma.fields.List(ma.fields.Nested(KioskFaceSchema), required=True)
+    advice = ma.fields.Nested(AdviceSchema, required=True)
 
 
 class PinFields(ma.Schema):
@@ -159,7 +160,8 @@ class KioskFrames(MethodView):
             session_id = session.id
         limits.count("frame", session_id, per_second=options().frames_per_second)
         answer = take_in(device.actor, session_id, headers["key"], headers["captured_at"]).answer
-        return {**answer, "faces": [_greeted(face) for face in answer["faces"]]}
+        faces = [_greeted(face) for face in answer["faces"]]
+        return {**answer, "faces": faces, "advice": services().inference.advice()}
 
 
 @blueprint.route("/kiosk/leave")

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from errors import BusyError
+from operations.advice import Advice, Advisor
 from operations.cameras import Camera
 from operations.metrics import Metrics
 from operations.recognition import Recognizer
@@ -58,6 +59,7 @@ class InferenceGate:
         self._inside = 0
         self._waiting: deque[threading.Event] = deque()
         self._mean_seconds = 0.2
+        self._advisor = Advisor(workers)
         metrics.watch_queue(capacity=queue, workers=workers, waiting=lambda: self.waiting, inside=lambda: self.inside)
 
     @property
@@ -85,10 +87,18 @@ class InferenceGate:
         Raises BusyError (``queue_full``, ``deadline``), InvalidImageError, ModelNotFoundError.
         """
         with self._turn():
+            begun = time.perf_counter()
             image = self._decode(data)
             result = self._recognizer.recognize(image, among=among, without=without, camera=camera)
+            seconds = time.perf_counter() - begun
         self._metrics.recognized(result)
+        if camera is not None:
+            self._advisor.took(camera.key, *result.image_size, seconds)
         return image, result
+
+    def advice(self) -> Advice:
+        """How large the next frame of a camera should be, and when it should come."""
+        return self._advisor.advice()
 
     def detect(self, data: bytes) -> tuple[RGBImage, tuple[DetectedFace, ...]]:
         """The decoded picture and its faces, largest first. Raises BusyError, InvalidImageError."""

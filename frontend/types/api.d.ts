@@ -1,5 +1,14 @@
 // What the API answers and takes, by its OpenAPI document. Made by: cd tests && python -m support.api_types
 declare namespace Api {
+  interface PaginationMetadata {
+    "total"?: number;
+    "total_pages"?: number;
+    "first_page"?: number;
+    "last_page"?: number;
+    "page"?: number;
+    "previous_page"?: number;
+    "next_page"?: number;
+  }
   interface ProblemError {
     "field"?: string;
     "row"?: number;
@@ -13,15 +22,6 @@ declare namespace Api {
     "detail": string;
     "errors": (ProblemError)[];
     "request_id": string;
-  }
-  interface PaginationMetadata {
-    "total"?: number;
-    "total_pages"?: number;
-    "first_page"?: number;
-    "last_page"?: number;
-    "page"?: number;
-    "previous_page"?: number;
-    "next_page"?: number;
   }
   interface Me {
     "id": number;
@@ -554,6 +554,10 @@ declare namespace Api {
     "left_early": number;
     "enrolled": number;
   }
+  interface Advice {
+    "width": number;
+    "interval": number;
+  }
   interface Frame {
     "model_version": string;
     "width": number;
@@ -566,6 +570,7 @@ declare namespace Api {
     "received_at": string;
     "changes": (MarkChange)[];
     "tally": FrameTally;
+    "advice": Advice;
   }
   interface Sighting {
     "id": number;
@@ -632,6 +637,7 @@ declare namespace Api {
     "width": number;
     "height": number;
     "faces": (KioskFace)[];
+    "advice": Advice;
   }
   interface PinFields {
     "pin": string;

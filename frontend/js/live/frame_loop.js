@@ -99,9 +99,9 @@ export class FrameLoop {
     const begun = performance.now();
     try {
       const answer = await this.#post(frame);
-      this.#answered(performance.now() - begun, answer.faces.length);
+      this.#answered(performance.now() - begun, answer);
       this.onAnswer(answer, begun, false);
-      return this.emptyAnswers > IDLE_AFTER ? IDLE_GAP_MS : GAP_MS;
+      return Math.max(answer.advice?.interval ?? 0, this.emptyAnswers > IDLE_AFTER ? IDLE_GAP_MS : GAP_MS);
     } catch (problem) {
       return this.#failed(problem, frame);
     }
@@ -170,11 +170,11 @@ export class FrameLoop {
     return OFFLINE_GAP_MS;
   }
 
-  /** @param {number} took milliseconds @param {number} faces */
-  #answered(took, faces) {
+  /** @param {number} took milliseconds @param {{faces: any[], advice?: {width: number}}} answer advice: what the server can take */
+  #answered(took, { faces, advice }) {
     this.state.value = "sending";
     this.problem.value = null;
-    this.emptyAnswers = faces ? 0 : this.emptyAnswers + 1;
+    this.emptyAnswers = faces.length ? 0 : this.emptyAnswers + 1;
     const now = performance.now();
     this.latency.value = this.latency.value ? 0.8 * this.latency.value + 0.2 * took : took;
     const gap = now - this.answeredAt;
@@ -182,8 +182,10 @@ export class FrameLoop {
     this.answeredAt = now;
     if (now - this.sizedAt < SETTLE_MS) return;
     const at = WIDTHS.indexOf(this.width.value);
-    const next = this.latency.value > SLOW_MS ? at - 1 : this.latency.value < FAST_MS ? at + 1 : at;
-    const most = this.video()?.videoWidth ?? WIDTHS[0];
+    const advised = advice?.width ?? WIDTHS[WIDTHS.length - 1];
+    const isTooLarge = this.latency.value > SLOW_MS || WIDTHS[at] > advised;
+    const next = isTooLarge ? at - 1 : this.latency.value < FAST_MS ? at + 1 : at;
+    const most = Math.min(advised, this.video()?.videoWidth ?? WIDTHS[0]);
     if (next === at || next < 0 || next >= WIDTHS.length || (next > at && WIDTHS[at] >= most)) return;
     this.width.value = WIDTHS[next];
     this.sizedAt = now;
