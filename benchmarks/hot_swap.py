@@ -33,6 +33,7 @@ from app import create_app
 from attendance.clock import SystemClock
 from config import Settings
 from recognizer.artifact import MODEL_FILE
+from recognizer.compute import compute_of
 from recognizer.reading import load_artifact
 from recognizer.weights import resolve_weights
 from support.hot_swap import Answers, Publisher, film
@@ -96,7 +97,9 @@ def train(folder: Path, settings: Settings) -> None:
 
     # lenient: which frames are named should depend on the faces, not on luck
     config = TrainingConfig(threshold_percentile=98)
-    run_training(TrainingJob(folder / "photos", settings.model_dir, config, weights), quiet, print)
+    run_training(
+        TrainingJob(folder / "photos", settings.model_dir, config, weights, compute=compute_of(settings)), quiet, print
+    )
 
 
 def frame(photo: Image.Image) -> bytes:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.engines.base import Detections
-from recognizer.resampling import AreaSampler
+from recognizer.resampling import AreaSampler, Places, places_of_whole
 from recognizer.types import FloatArray, RGBImage
 
 # Of P-Net: its window, and the distance from one to the next, in pixels.
@@ -25,6 +25,8 @@ REFINED, FINAL = 24, 48  # sides of what R-Net and O-Net see
 # A frame of forty faces has some 300 candidates; a wall of newspaper has thousands. Of each size of the pyramid and of
 # all together no more are looked at, the likeliest first.
 MOST_OF_A_SIZE, MOST = 400, 512
+# What is worked out for a size of image is kept, for that of a camera; 5 MB each at 1280 x 720, so not of large photos.
+KEPT_LAYOUTS, KEPT_PIXELS = 8, 2_500_000
 
 
 class MtcnnNetworks(Protocol):
@@ -58,12 +60,12 @@ class _Size:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Layout:
-    """Where the sizes lie. size_of (h, w): which size a place of P-Net's answer belongs to, -1 for none. between: as
-    ``MtcnnNetworks.propose`` takes it."""
+    """Where the sizes lie. pixels (height, width): which part of the image each pixel of the picture is the mean of.
+    size_of (h, w): which size a place of P-Net's answer belongs to, -1 for none. between: as ``MtcnnNetworks.propose``
+    takes it."""
 
     sizes: tuple[_Size, ...]
-    width: int
-    height: int
+    pixels: Places
     size_of: NDArray[np.int16]
     between: FloatArray
 
@@ -81,9 +83,8 @@ class Mtcnn:
         scale_factor: float,
     ) -> None:
         self._networks, self._thresholds = networks, thresholds
-        self._layout = lru_cache(maxsize=8)(
-            lambda width, height: _layout(width, height, WINDOW / min_face_size, scale_factor)
-        )
+        self._scale, self._factor = WINDOW / min_face_size, scale_factor
+        self._kept_layout = lru_cache(maxsize=KEPT_LAYOUTS)(self._layout)
 
     def detect_batch(self, images: NDArray[np.uint8]) -> list[Detections]:
         return [self.detect(image) for image in images]
@@ -117,10 +118,11 @@ class Mtcnn:
 
     def _proposals(self, sampler: AreaSampler, image: RGBImage) -> FloatArray:
         """Boxes (n, 4) that may be faces, the likeliest ``MOST`` of them."""
-        layout = self._layout(image.shape[1], image.shape[0])
+        height, width = image.shape[:2]
+        layout = (self._kept_layout if height * width <= KEPT_PIXELS else self._layout)(width, height)
         if not layout.sizes:
             return np.zeros((0, 4), np.float32)
-        probability, offsets = self._networks.propose(_picture(sampler, layout), layout.between)
+        probability, offsets = self._networks.propose(sampler.means(layout.pixels), layout.between)
         rows, columns = np.nonzero((probability >= self._thresholds[0]) & (layout.size_of >= 0))
         if not len(rows):
             return np.zeros((0, 4), np.float32)
@@ -143,6 +145,9 @@ class Mtcnn:
         span = boxes[chosen, 2:] - boxes[chosen, :2]
         moved: FloatArray = boxes[chosen] + offsets[chosen] * np.concatenate([span, span], axis=1)
         return moved
+
+    def _layout(self, width: int, height: int) -> _Layout:
+        return _layout(width, height, self._scale, self._factor)
 
 
 def no_detections() -> Detections:
@@ -195,21 +200,15 @@ def _layout(width: int, height: int, scale: float, factor: float) -> _Layout:
         scale *= factor
     tall = top + row
     size_of = np.full((max(0, (tall - WINDOW) // STRIDE + 1), max(0, (across - WINDOW) // STRIDE + 1)), -1, np.int16)
+    pixels = Places.nowhere(tall, across)
     between = np.ones((max(0, tall - 2), max(0, across - 2)), np.float32)
     for number, size in enumerate(sizes):
+        pixels.put(places_of_whole((width, height), size.width, size.height), size.left, size.top)
         between[size.top : size.top + size.height - 2, size.left : size.left + size.width - 2] = 0
         rows, columns = (size.height - WINDOW + 1) // STRIDE + 1, (size.width - WINDOW + 1) // STRIDE + 1
         y, x = size.top // STRIDE, size.left // STRIDE
         size_of[y : y + rows, x : x + columns] = number
-    return _Layout(tuple(sizes), across, tall, size_of, between)
-
-
-def _picture(sampler: AreaSampler, layout: _Layout) -> FloatArray:
-    picture = np.zeros((layout.height, layout.width, 3), np.float32)
-    for size in layout.sizes:
-        part = picture[size.top : size.top + size.height, size.left : size.left + size.width]
-        part[:] = sampler.resized(size.width, size.height)
-    return picture
+    return _Layout(tuple(sizes), pixels, size_of, between)
 
 
 def _squares(boxes: FloatArray) -> FloatArray:
