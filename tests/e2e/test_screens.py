@@ -36,6 +36,15 @@ def test_nothing_keeps_anybody_out_and_nothing_scrolls_sideways(
             assert violations(page) == [], f"{screen.name} on a phone, dark"
 
 
+def test_what_keeps_somebody_out_is_found_also_when_it_comes_later(page_of: Callable[..., Page]) -> None:
+    """That there is nothing on any screen says something only where it would be found."""
+    page = page_of("/", None)
+    page.locator("input[type=password]").wait_for()
+    assert violations(page) == []
+    page.evaluate("document.documentElement.removeAttribute('lang')")
+    assert [rule for rule, _ in violations(page)] == ["html-has-lang"]
+
+
 def test_the_policy_lets_nothing_in_from_elsewhere(school: School, browser: Browser) -> None:
     page = browser.new_page(base_url=school.address)  # not one that is watched: it is to be refused something
     answer = page.goto("/")
