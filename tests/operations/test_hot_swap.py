@@ -6,10 +6,12 @@ Only the networks are made up, so that thousands of frames pass in seconds; ``ma
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from operations.cameras import Camera
@@ -21,7 +23,7 @@ from recognizer.types import BoundingBox, DetectedFace, FloatArray, RecognitionR
 from support.databases import sqlite_database
 from support.embeddings import gallery_artifact, make_people
 from support.hot_swap import Publisher, film, name_of, turned
-from support.models import make_metadata
+from support.models import make_embedder, make_metadata
 from support.recognition import LANDMARKS
 from support.service import make_service, make_settings
 
@@ -43,11 +45,16 @@ class OneFace:
 class Remembered:
     """Embeds the face in a picture as the one of the person, and the shot, whose numbers are its first pixel."""
 
+    info = make_embedder()
+
     def __init__(self, embeddings: FloatArray) -> None:
         self.embeddings = embeddings
 
-    def embed(self, image: RGBImage, faces: tuple[DetectedFace, ...]) -> FloatArray:
-        return self.embeddings[[int(image[0, 0, 0])] * len(faces)]
+    def cut(self, image: RGBImage, faces: Sequence[DetectedFace]) -> NDArray[np.uint8]:
+        return np.full(len(faces), image[0, 0, 0])
+
+    def embed_crops(self, crops: NDArray[np.uint8]) -> FloatArray:
+        return self.embeddings[crops]
 
 
 class SwappingRecognizer:

@@ -200,13 +200,13 @@ def test_every_stage_is_tried_before_the_first_frame(
     live: Callable[..., LiveRecognizer], trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     embedded: list[int] = []
-    real = FaceEmbedder.embed
+    real = FaceEmbedder.cut
 
     def counted(self: FaceEmbedder, image: Any, faces: Any) -> Any:
         embedded.append(len(faces))
         return real(self, image, faces)
 
-    monkeypatch.setattr(FaceEmbedder, "embed", counted)
+    monkeypatch.setattr(FaceEmbedder, "cut", counted)
     recognizer = live(trained)
     recognizer.start()
     assert embedded == [1, 1, 1]  # twice the networks alone, once with the model

@@ -98,7 +98,7 @@ def test_everybody_is_found_and_named_the_largest_face_first(build: Build, group
 
 def test_the_time_of_each_stage_is_told(build: Build, group: RGBImage) -> None:
     milliseconds = build().recognize(group).milliseconds
-    assert set(milliseconds) == {"detect", "embed", "classify", "total"}
+    assert set(milliseconds) == {"detect", "follow", "embed", "classify", "total"}
     assert all(value >= 0 for value in milliseconds.values())
     assert milliseconds["detect"] > 0.1
     assert milliseconds["embed"] > 0.1
@@ -120,7 +120,7 @@ def test_a_picture_without_faces_gives_an_empty_result(build: Build) -> None:
     assert result.faces == ()
     assert result.skipped_faces == 0
     assert result.image_size == (160, 120)
-    assert set(result.milliseconds) == {"detect", "embed", "classify", "total"}
+    assert set(result.milliseconds) == {"detect", "follow", "embed", "classify", "total"}
 
 
 @pytest.mark.parametrize("image", [None, np.zeros((10, 10), np.uint8), np.zeros((10, 10, 3), np.float32)])
