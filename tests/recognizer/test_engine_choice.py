@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 import pytest
-from openvino import opset13
 
 from errors import ConfigurationError, WeightsError
 from recognizer.compute import Compute, compute_of
 from recognizer.engines import choice, converted
 from recognizer.engines.choice import FILE, OPENVINO_BF16, OPENVINO_F32, TORCH, Choice, Network
+from recognizer.engines.openvino_import import ov
 from support.service import make_settings
 
 CPU = "cpu"
@@ -392,8 +391,8 @@ class Conversions:
 
         def convert() -> ov.Model:
             self.count += 1
-            x = opset13.parameter([-1, 3], np.float32)
-            return ov.Model([opset13.multiply(x, np.full(3, factor, np.float32))], [x])
+            x = ov.opset13.parameter([-1, 3], np.float32)
+            return ov.Model([ov.opset13.multiply(x, np.full(3, factor, np.float32))], [x])
 
         model = converted.converted("doubling", weights, self.parent, convert)
         found = ov.Core().compile_model(model, "CPU")(np.full((5, 3), 3.0, np.float32))[0]

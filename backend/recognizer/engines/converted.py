@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import openvino as ov
+from recognizer.engines.openvino_import import ov
 
 CONVERSION = 1  # raised with every change to what is converted
 _GRAPH, _NUMBERS, _SUMS = "network.xml", "network.bin", "sha256.json"

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
 
+from recognizer.engines.openvino_import import ov
 from recognizer.types import FloatArray
 
 # Of an embedding network; each compiled size takes some 70 MB.

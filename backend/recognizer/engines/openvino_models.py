@@ -6,11 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import openvino as ov
-
 from recognizer.engines import pixels
 from recognizer.engines.converted import converted, from_torch, take_pixels
 from recognizer.engines.mtcnn_weights import mtcnn_sha256
+from recognizer.engines.openvino_import import ov
 from recognizer.weights import WeightsFile
 
 
