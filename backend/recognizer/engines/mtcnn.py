@@ -22,9 +22,9 @@ from recognizer.types import FloatArray, RGBImage
 # Of P-Net: its window, and the distance from one to the next, in pixels.
 WINDOW, STRIDE = 12, 2
 REFINED, FINAL = 24, 48  # sides of what R-Net and O-Net see
-# A frame of forty faces has some 300 candidates; a wall of newspaper has thousands. Of each size of the pyramid and of
-# all together no more are looked at, the likeliest first.
-MOST_OF_A_SIZE, MOST = 400, 512
+# A picture of a hundred faces has some thousand candidates; a wall of newspaper may have more. Of each size of the
+# pyramid and of all together no more are looked at, the likeliest first.
+MOST_OF_A_SIZE, MOST = 1000, 1024
 # What is worked out for a size of image is kept, for that of a camera; 5 MB each at 1280 x 720, so not of large photos.
 KEPT_LAYOUTS, KEPT_PIXELS = 8, 2_500_000
 
