@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import shutil
@@ -12,7 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
 
 from app import create_app
 from errors import ModelNotFoundError, WeightsError
@@ -23,11 +27,12 @@ from recognizer.drawn_face import drawn_face
 from recognizer.embeddings import FaceEmbedder
 from recognizer.history import publish
 from recognizer.weights import WeightsFile
+from support.clock import FrozenClock
 from support.compute import COMPUTE
 from support.databases import sqlite_database
 from support.models import make_artifact, make_embedder, make_metadata
 from support.pictures import face_picture, write_class
-from support.service import make_settings
+from support.service import Client, Service, make_settings
 from training.production import TrainingJob, run_training
 from training.trainer import TrainingConfig
 
@@ -255,3 +260,58 @@ def test_the_application_is_ready_when_it_is_made(
         app.extensions["housekeeping"].close()
         services.recognizer.close()
         services.database.close()
+
+
+def test_faces_of_a_camera_are_followed_and_the_marks_are_right(
+    trained: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Through the whole server: two students sit before a camera, a third is not there; another camera sees one of
+    them, and what the first knows of a face does not help it."""
+    settings = make_settings(
+        tmp_path, sqlite_database(tmp_path_factory.getbasetemp(), tmp_path), model_dir=trained, confirm_sightings=2
+    )
+    clock = FrozenClock()
+    app = create_app(settings, clock=clock)
+    service = Service(app, settings, clock, None)
+    try:
+        staff, colleague = service.user(), service.user()
+        students = {name: service.student(name) for name in ("student-01", "student-02", "student-03")}
+        course = service.course(staff=(staff, colleague))
+        service.enrol(course, *students.values())
+        session = service.session(course)
+        first, second = service.program(staff), service.program(colleague)
+        assert second.post(f"/sessions/{session}/open").status_code == 200
+
+        def send(camera: Client, *people: int, noise: int = 0) -> float:
+            """How many faces took over what the frame before said."""
+            before = followed(second)
+            clock.advance(seconds=0.2)
+            image = np.hstack([face_picture(person, 0, 240) for person in people])
+            image = np.clip(image, 2, 253) + np.random.default_rng(noise).integers(-2, 3, image.shape, dtype=np.int8)
+            body = io.BytesIO()
+            Image.fromarray(image.astype(np.uint8)).save(body, "PNG")
+            answer = camera.post(
+                f"/sessions/{session}/frames", data=body.getvalue(), headers={"Content-Type": "image/png"}
+            )
+            assert answer.status_code == 200, answer.json
+            named = {face["student"]["external_id"] for face in answer.json["faces"] if face["student"]}
+            assert named == {f"student-{person:02d}" for person in people}
+            return followed(second) - before
+
+        assert [send(first, 1, 2, noise=turn) for turn in range(5)] == [0, 0, 2, 2, 2]
+        assert send(second, 2) == 0
+        assert send(first, 1, 2, noise=5) == 2, "another camera came between"
+        assert send(first, 2, 1) == 0, "they changed places"
+        rows = second.get(f"/sessions/{session}/records").json["items"]
+        present = {row["student"]["external_id"] for row in rows if row["status"] == "present"}
+        assert present == {"student-01", "student-02"}
+    finally:
+        app.extensions["housekeeping"].close()
+        service.app.extensions["smartattendance"].recognizer.close()
+        service.database.close()
+
+
+def followed(client: Client) -> float:
+    families = text_string_to_metric_families(client.get("/metrics").get_data(as_text=True))
+    samples = [sample for family in families for sample in family.samples]
+    return next(sample.value for sample in samples if sample.name == "smartattendance_faces_followed_total")
