@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from dataclasses import replace
 from datetime import timedelta
@@ -12,9 +13,12 @@ import pytest
 from config import Settings
 from diagnosis import model, speed, weights
 from diagnosis.case import Case
-from diagnosis.finding import Status
+from diagnosis.finding import Finding, Status
+from errors import WeightsError
 from recognizer.artifact import MODEL_FILE
+from recognizer.detector import FaceDetector
 from recognizer.embeddings import FaceEmbedder
+from recognizer.engines.choice import OPENVINO_BF16, OPENVINO_F32, TORCH, Choice, Measured
 from recognizer.types import EmbedderInfo
 from support.diagnosing import NOW, add_school, by_code, look, publish_model, tree, troubles
 from support.models import make_embedder
@@ -182,3 +186,64 @@ def test_what_a_speed_means(alone: Settings, milliseconds: int, code: str) -> No
 def test_a_device_that_is_not_there(alone: Settings) -> None:
     found = speed._not_built(RuntimeError("no CUDA"), "cuda")
     assert found.code == "device_unusable" and "SMARTATTENDANCE_DEVICE" in (found.command or "")
+
+
+def engines(found: list[Finding]) -> list[str]:
+    return [each.found for each in found if each.code.startswith("engine")]
+
+
+def test_before_the_first_start_the_engines_are_not_measured_and_nothing_is_kept(
+    alone: Settings, tmp_path: Path
+) -> None:
+    """Measuring converts networks and writes them; the doctor looks, and changes nothing."""
+    settings = replace(alone, engine_dir=tmp_path / "networks", device="cpu")
+    before = tree(tmp_path)
+    found = look(settings, speed.CHECKS)
+    assert engines(found) == ["PyTorch; whether OpenVINO is faster here is measured at the first start"]
+    assert {"speed", "slow", "too_slow"} & set(by_code(found))
+    assert tree(tmp_path) == before
+
+
+def test_which_engines_were_chosen_and_how_much_faster_they_are(
+    alone: Settings, dlib_embedder: FaceEmbedder, detector: FaceDetector
+) -> None:
+    settings = replace(alone, device="cpu")
+    assert settings.engine_dir is not None
+    before = tree(settings.engine_dir)
+    found = look(settings, speed.CHECKS)
+    assert dlib_embedder.choice is not None and detector.choice is not None
+    assert engines(found) == [
+        f"faces are found by {detector.choice.in_words()}",
+        f"faces are embedded by {dlib_embedder.choice.in_words()}",
+    ]
+    assert tree(settings.engine_dir) == before
+
+
+def test_torch_that_was_asked_for_is_shown(alone: Settings) -> None:
+    found = look(replace(alone, device="cpu", engine="torch"), speed.CHECKS)
+    assert engines(found) == ["faces are found by torch", "faces are embedded by torch"]
+
+
+def test_an_engine_that_answers_otherwise_is_noted(detector: FaceDetector, dlib_embedder: FaceEmbedder) -> None:
+    """Not a problem, as another is used; but whoever makes the program should know."""
+    measured = {
+        TORCH: Measured(60.0, 1.0, usable=True),
+        OPENVINO_BF16: Measured(10.0, 0.6, usable=False),
+        OPENVINO_F32: Measured(0.0, 0.0, usable=False, problem="it is not there"),
+    }
+    embedder = copy.copy(dlib_embedder)
+    embedder.choice = Choice(TORCH, measured)
+    found = list(speed._engines(detector, embedder))
+    assert troubles(found) == {"engine_differs": NOTE}
+    [said] = [each.found for each in found if each.code == "engine_differs"]
+    assert said == "faces are embedded by torch, as openvino bf16 answers otherwise than torch on this processor"
+
+
+def test_without_the_detectors_package_it_says_so(alone: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> str:
+        raise WeightsError("the package facenet-pytorch, which carries MTCNN's weights, is not installed")
+
+    monkeypatch.setattr("recognizer.assembly.mtcnn_sha256", missing)
+    found = look(replace(alone, device="cpu"), speed.CHECKS)
+    assert troubles(found) == {"networks_unusable": PROBLEM}
+    assert "facenet-pytorch" in by_code(found)["networks_unusable"].found
