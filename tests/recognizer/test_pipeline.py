@@ -5,15 +5,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from errors import ModelNotFoundError
+from recognizer import pipeline
+from recognizer.classifier import FaceClassifier
 from recognizer.detector import FaceDetector
 from recognizer.embeddings import FaceEmbedder
 from recognizer.pipeline import FaceRecognizer
 from recognizer.types import Decision, DetectedFace, FloatArray, Identity, RecognitionResult, RGBImage
+from support.embeddings import gallery_artifact
+from support.models import make_metadata
 from support.pictures import face_picture
 
 SIZES = (200, 160, 120)  # of the faces in the group, left to right
@@ -40,10 +47,10 @@ class NearestCentroid:
 class Models:
     """A model source whose model can be exchanged, like the loader's."""
 
-    def __init__(self, classifier: NearestCentroid, version: str = "v1") -> None:
+    def __init__(self, classifier: Any, version: str = "v1") -> None:
         self.current = (classifier, version)
 
-    def snapshot(self) -> tuple[NearestCentroid, str]:
+    def snapshot(self) -> tuple[Any, str]:
         return self.current
 
 
@@ -184,3 +191,113 @@ def test_one_result_is_of_one_model_when_models_are_exchanged_meanwhile(
         result = recognizer.recognize(group)
         assert result.model_version == version
         assert names(result) == [f"{version}:person-{person}" for person in (3, 5, 8)]
+
+
+# --- embedded once, and a second time mirrored only where that may change the answer
+
+
+class Slack(NearestCentroid):
+    """Its answers are clear by so much, by name. given: the embeddings that it was asked about."""
+
+    def __init__(self, centroids: dict[str, FloatArray], slack: dict[str, float]) -> None:
+        super().__init__(centroids)
+        self._slack = slack
+        self.given: list[FloatArray] = []
+
+    def identify(self, embeddings: FloatArray) -> tuple[Identity, ...]:
+        self.given.append(embeddings)
+        found = super().identify(embeddings)
+        return tuple(replace(each, slack=self._slack.get(str(each.student_id), 1.0)) for each in found)
+
+
+@pytest.fixture
+def batches(dlib_embedder: FaceEmbedder, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many crops the network saw at a time."""
+    seen: list[int] = []
+    forward = dlib_embedder._engine.forward
+
+    def counted(crops: NDArray[np.uint8]) -> FloatArray:
+        seen.append(len(crops))
+        return forward(crops)
+
+    monkeypatch.setattr(dlib_embedder._engine, "forward", counted)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("slack", "twice"),
+    [
+        ({}, []),
+        ({"person-5": 0.049}, ["person-5"]),
+        ({"person-5": 0.05}, []),
+        ({"person-3": 0.0, "person-8": 0.01}, ["person-3", "person-8"]),
+        ({"person-3": -0.1, "person-5": 0.0, "person-8": 0.0}, ["person-3", "person-5", "person-8"]),
+    ],
+    ids=["all clear", "one just not", "one just so", "two not", "none clear"],
+)
+def test_only_who_is_not_clear_is_embedded_with_the_mirror_image(
+    build: Build,
+    group: RGBImage,
+    centroids: dict[str, FloatArray],
+    batches: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    slack: dict[str, float],
+    twice: list[str],
+) -> None:
+    monkeypatch.setattr(pipeline, "CLEAR_BY", {"dlib": 0.05})
+    classifier = Slack(centroids, slack)
+    recognizer = build(models=Models(classifier))
+    result = recognizer.recognize(group)
+    assert names(result) == ["person-3", "person-5", "person-8"]
+    assert batches == [3, len(twice)] if twice else batches == [3]
+    faces = [face.face for face in result.faces]
+    crops = recognizer.embedder.cut(group, faces)
+    expected = [recognizer.embedder.embed_once(crops)]
+    if twice:
+        unclear = [names(result).index(name) for name in twice]
+        expected.append(recognizer.embedder.embed_crops(crops[unclear]))
+    assert len(classifier.given) == len(expected)
+    for given, wanted in zip(classifier.given, expected, strict=True):
+        assert float((given * wanted).sum(axis=1).min()) > 0.9999
+
+
+def test_of_a_network_without_a_measured_bound_every_face_is_embedded_twice(
+    build: Build, group: RGBImage, centroids: dict[str, FloatArray], batches: list[int]
+) -> None:
+    assert "dlib" not in pipeline.CLEAR_BY
+    classifier = Slack(centroids, {})
+    build(models=Models(classifier)).recognize(group)
+    assert batches == [6] and classifier.calls == [3]
+
+
+def test_clear_answers_are_those_with_mirror_images(
+    detector: FaceDetector, facenet_embedder: FaceEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With FaceNet and a trained classifier: what is said after one look would be said after two."""
+    people, photos = range(8), 4
+    pictures = [face_picture(person, shot) for person in people for shot in range(photos)]
+    embeddings = np.concatenate(
+        [facenet_embedder.embed(p, f[:1]) for p, f in zip(pictures, detector.detect_batch(pictures), strict=True)]
+    )
+    artifact = gallery_artifact(embeddings, np.repeat(np.arange(len(people)), photos), metadata=make_metadata("v1"))
+    recognizer = FaceRecognizer(detector, facenet_embedder, Models(FaceClassifier(artifact)))
+    # the same people on other photos, and strangers
+    frames = [face_picture(person, 10) for person in people] + [face_picture(100 + person, 0) for person in range(8)]
+    mirrored: list[int] = []
+    again = facenet_embedder.with_mirrored
+
+    def counted(once: FloatArray, crops: NDArray[np.uint8]) -> FloatArray:
+        mirrored.append(len(crops))
+        return again(once, crops)
+
+    monkeypatch.setattr(facenet_embedder, "with_mirrored", counted)
+    quick = [recognizer.recognize(frame) for frame in frames]
+    monkeypatch.setattr(pipeline, "CLEAR_BY", {})
+    thorough = [recognizer.recognize(frame) for frame in frames]
+    for one, other in zip(quick, thorough, strict=True):
+        assert [(f.identity.student_id, f.identity.decision) for f in one.faces] == [
+            (f.identity.student_id, f.identity.decision) for f in other.faces
+        ]
+    faces = sum(len(result.faces) for result in quick)
+    assert faces >= 14
+    assert faces - sum(mirrored) >= 5, "hardly any face was clear, so this shows nothing"
