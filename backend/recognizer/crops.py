@@ -100,10 +100,10 @@ def grey_face(image: RGBImage, box: BoundingBox) -> FloatArray:
 SMALL_HEAD_SIZE, SMALL_HEAD_MARGIN = 24, 6
 
 
-def small_head(image: RGBImage, face: DetectedFace) -> FloatArray:
-    """The face with some of its surroundings as 24 x 24 pixels, (1728,) float32 of mean 0 and L2 norm 1, so that the
+def small_head(image: RGBImage, box: BoundingBox) -> FloatArray:
+    """A face's box with some of its surroundings as 24 x 24 pixels, (1728,) float32 of mean 0 and L2 norm 1, so that the
     product of two is their correlation."""
-    head = _cut_box(image, face.box, SMALL_HEAD_SIZE, SMALL_HEAD_MARGIN).astype(np.float32).ravel()
+    head = _cut_box(image, box, SMALL_HEAD_SIZE, SMALL_HEAD_MARGIN).astype(np.float32).ravel()
     head -= head.mean()
     normed: FloatArray = head / max(float(np.linalg.norm(head)), 1e-6)
     return normed

@@ -53,6 +53,13 @@ class FaceDetector:
         """Faces of (H, W, 3) uint8 ``image``, largest first; an empty tuple when there is none."""
         return self._faces(*self._engine.detect(check_image(image)))
 
+    def detect_at(self, image: RGBImage, places: Sequence[BoundingBox]) -> tuple[DetectedFace, ...] | None:
+        """The faces of ``image`` that lie about where those of the frame before did, at ``places``, and no newcomers: a
+        part of the work. None where the engine has to search the whole image."""
+        boxes = np.array([box.as_tuple() for box in places], np.float32).reshape(-1, 4)
+        found = self._engine.detect_at(check_image(image), boxes)
+        return None if found is None else self._faces(*found)
+
     def detect_batch(self, images: Sequence[RGBImage]) -> list[tuple[DetectedFace, ...]]:
         """``detect`` for several images; those of one size share a pass through the networks."""
         results: list[tuple[DetectedFace, ...]] = [()] * len(images)

@@ -13,8 +13,16 @@ import numpy as np
 from recognizer.classifier import FaceClassifier
 from recognizer.detector import FaceDetector
 from recognizer.embeddings import FaceEmbedder
-from recognizer.tracking import Tracker
-from recognizer.types import DetectedFace, Identity, RecognitionResult, RecognizedFace, RGBImage, check_image
+from recognizer.tracking import Followed, Tracker
+from recognizer.types import (
+    BoundingBox,
+    DetectedFace,
+    Identity,
+    RecognitionResult,
+    RecognizedFace,
+    RGBImage,
+    check_image,
+)
 
 # One frame of a lecture hall; beyond this a single picture would hold up everybody else's.
 MAX_FACES = 64
@@ -64,13 +72,15 @@ class FaceRecognizer:
         classifier, version = self._models.snapshot()
         run = _Run(self.embedder, classifier, image, among, without)
         start = time.perf_counter()
-        found = self.detector.detect(image)
-        run.spent["detect"] = time.perf_counter() - start
-        faces = found[: self._max_faces]
-        if tracker is None:
-            identities, embedded = run.identify(faces), len(faces)
+        camera = None if tracker is None else _CameraRun(run, self.detector, tracker, captured_at, version)
+        followed = None if camera is None else camera.where_they_were()
+        if followed is not None:
+            found, identities = followed
+            faces, embedded = found, 0
         else:
-            identities, embedded = run.identify_followed(faces, tracker, captured_at, version)
+            found = run.search(self.detector)
+            faces = found[: self._max_faces]
+            identities, embedded = (run.identify(faces), len(faces)) if camera is None else camera.identify(faces)
         end = time.perf_counter()
         return RecognitionResult(
             faces=tuple(RecognizedFace(*pair) for pair in zip(faces, identities, strict=True)),
@@ -93,16 +103,28 @@ class _Run:
         among: frozenset[str] | None,
         without: frozenset[str],
     ) -> None:
-        self._embedder, self._classifier, self._image = embedder, classifier, image
-        self._among, self._without = among, without
+        self._embedder, self._classifier = embedder, classifier
+        self.image, self.among, self.without = image, among, without
         self._clear_by = CLEAR_BY.get(embedder.info.id, math.inf)
         self.spent = {"detect": 0.0, "follow": 0.0, "embed": 0.0, "classify": 0.0}
+
+    def search(self, detector: FaceDetector) -> tuple[DetectedFace, ...]:
+        begun = time.perf_counter()
+        found = detector.detect(self.image)
+        self.spent["detect"] += time.perf_counter() - begun
+        return found
+
+    def look_at(self, detector: FaceDetector, places: Sequence[BoundingBox]) -> tuple[DetectedFace, ...] | None:
+        begun = time.perf_counter()
+        found = detector.detect_at(self.image, places)
+        self.spent["detect"] += time.perf_counter() - begun
+        return found
 
     def identify(self, faces: Sequence[DetectedFace]) -> list[Identity]:
         if not faces:
             return []
         begun = time.perf_counter()
-        crops = self._embedder.cut(self._image, faces)
+        crops = self._embedder.cut(self.image, faces)
         if math.isinf(self._clear_by):
             embeddings = self._embedder.embed_crops(crops)
             self.spent["embed"] += time.perf_counter() - begun
@@ -119,13 +141,42 @@ class _Run:
                 identities[index] = identity
         return identities
 
-    def identify_followed(
-        self, faces: Sequence[DetectedFace], tracker: Tracker, captured_at: float, version: str
-    ) -> tuple[list[Identity], int]:
-        """The answers, and how many faces were embedded for them."""
+    def _classify(self, embeddings: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[Identity]:
         begun = time.perf_counter()
-        followed = tracker.follow(self._image, faces, captured_at, version, self._among, self._without)
-        self.spent["follow"] += time.perf_counter() - begun
+        if self.among is None and not self.without:
+            identities = self._classifier.identify(embeddings)
+        else:
+            identities = self._classifier.identify(embeddings, among=self.among, without=self.without)
+        self.spent["classify"] += time.perf_counter() - begun
+        return list(identities)
+
+
+class _CameraRun:
+    """One picture of a camera whose faces are followed."""
+
+    def __init__(self, run: _Run, detector: FaceDetector, tracker: Tracker, captured_at: float, version: str) -> None:
+        self._run, self._detector, self._tracker = run, detector, tracker
+        self._captured_at, self._version = captured_at, version
+
+    def where_they_were(self) -> tuple[tuple[DetectedFace, ...], list[Identity]] | None:
+        """The faces and answers, when all faces are where they were in the frame before and take over its answers."""
+        run = self._run
+        places = self._tracker.places(run.image, self._captured_at, self._version, run.among, run.without)
+        if places is None:
+            return None
+        faces = run.look_at(self._detector, places)
+        if faces is None or len(faces) != len(places):
+            return None
+        followed = self._follow(faces)
+        answers = [identity for identity in followed.held if identity is not None]
+        if len(answers) < len(faces) or _only_taken_over(answers, [False] * len(answers)):
+            return None
+        self._learn(faces, followed, answers, [False] * len(answers), searched=False)
+        return faces, answers
+
+    def identify(self, faces: Sequence[DetectedFace]) -> tuple[list[Identity], int]:
+        """The answers of faces that the whole image was searched for, and how many were embedded for them."""
+        followed = self._follow(faces)
         known = list(followed.held)
         embedded = [held is None for held in known]
         answers = self._filled(faces, known)
@@ -134,24 +185,36 @@ class _Run:
             for index in again:
                 known[index], embedded[index] = None, True
             answers = self._filled(faces, known)
-        tracker.learn(faces, followed, answers, embedded, captured_at, version)
+        self._learn(faces, followed, answers, embedded, searched=True)
         return answers, sum(embedded)
+
+    def _follow(self, faces: Sequence[DetectedFace]) -> Followed:
+        begun = time.perf_counter()
+        run = self._run
+        followed = self._tracker.follow(run.image, faces, self._captured_at, self._version, run.among, run.without)
+        run.spent["follow"] += time.perf_counter() - begun
+        return followed
+
+    def _learn(
+        self,
+        faces: Sequence[DetectedFace],
+        followed: Followed,
+        answers: Sequence[Identity],
+        embedded: Sequence[bool],
+        *,
+        searched: bool,
+    ) -> None:
+        shape = self._run.image.shape
+        self._tracker.learn(
+            faces, followed, answers, embedded, self._captured_at, self._version, shape=shape, searched=searched
+        )
 
     def _filled(self, faces: Sequence[DetectedFace], known: list[Identity | None]) -> list[Identity]:
         """``known`` with the answers that it lacks."""
         missing = [index for index, identity in enumerate(known) if identity is None]
-        for index, identity in zip(missing, self.identify([faces[index] for index in missing]), strict=True):
+        for index, identity in zip(missing, self._run.identify([faces[index] for index in missing]), strict=True):
             known[index] = identity
         return [identity for identity in known if identity is not None]
-
-    def _classify(self, embeddings: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[Identity]:
-        begun = time.perf_counter()
-        if self._among is None and not self._without:
-            identities = self._classifier.identify(embeddings)
-        else:
-            identities = self._classifier.identify(embeddings, among=self._among, without=self._without)
-        self.spent["classify"] += time.perf_counter() - begun
-        return list(identities)
 
 
 def _only_taken_over(answers: Sequence[Identity], embedded: Sequence[bool]) -> list[int]:

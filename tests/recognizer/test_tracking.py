@@ -17,7 +17,13 @@ from recognizer.detector import FaceDetector
 from recognizer.embeddings import FaceEmbedder
 from recognizer.images import read_image
 from recognizer.pipeline import FaceRecognizer
-from recognizer.tracking import EMBEDDED_AGAIN_SECONDS, LONGEST_GAP_SECONDS, SAME_LOOK, Tracker
+from recognizer.tracking import (
+    EMBEDDED_AGAIN_SECONDS,
+    LONGEST_GAP_SECONDS,
+    SAME_LOOK,
+    SEARCHED_AGAIN_SECONDS,
+    Tracker,
+)
 from recognizer.types import (
     BoundingBox,
     Candidate,
@@ -377,6 +383,36 @@ def test_people_who_stand_still_are_hardly_embedded(room: Room) -> None:
     assert room.classifier.embedded == 2 * (NEEDED + 2)
 
 
+def test_a_newcomer_is_seen_within_half_a_second_though_the_places_of_the_others_are_looked_at(room: Room) -> None:
+    for _ in range(6):
+        room.show({"a": STILL["a"]})
+    searched: list[int] = []
+    detect = room.recognizer.detector.detect
+
+    def counted(image: RGBImage) -> tuple[DetectedFace, ...]:
+        searched.append(1)
+        return detect(image)
+
+    room.recognizer.detector.detect = counted  # type: ignore[method-assign]
+    try:
+        frames = 0
+        while len(room.show(STILL).faces) < 2:
+            frames += 1
+        assert frames * STEP <= SEARCHED_AGAIN_SECONDS
+        searched.clear()
+        for _ in range(10):
+            assert len(room.show(STILL).faces) == 2
+        assert 2 <= len(searched) <= 6  # in two seconds, twice of them until the newcomer is known
+    finally:
+        del room.recognizer.detector.detect  # type: ignore[attr-defined]
+
+
+def test_somebody_who_leaves_is_gone_at_once(room: Room) -> None:
+    for _ in range(6):
+        room.show(STILL)
+    assert [each[0] for each in room.named(STILL, room.show({"b": STILL["b"]}))] == ["b"]
+
+
 def test_strangers_never_get_a_name_that_was_held(room: Room) -> None:
     for _ in range(4):
         room.show(STILL)
@@ -395,7 +431,7 @@ def test_a_student_held_in_one_place_and_found_in_another_is_embedded_again(room
     before = room.classifier.embedded
     room.people["a again"] = room.people["a"]
     both = {"a": STILL["a"], "a again": (400, 80)}
-    result = room.show(both)
+    result = room.show(both, SEARCHED_AGAIN_SECONDS)
     assert [face.identity.student_id for face in result.faces] == ["a", "a"]
     assert room.classifier.embedded == before + 2 and result.followed_faces == 0
 
@@ -420,7 +456,7 @@ def test_a_third_of_one_name_is_looked_at_too(detector: FaceDetector, dlib_embed
     assert result.followed_faces == 2 and sorted(map(str, order)) == ["A", "B"]
     # a newcomer is taken for A; looked at again, who was A is B; so who was B is looked at as well
     answers.extend([[known("A")], [known("B")], [known("B")]])
-    result = room.show({**places, "z": (450, 20)})
+    result = room.show({**places, "z": (450, 20)}, SEARCHED_AGAIN_SECONDS)
     assert result.followed_faces == 0 and answers == []
 
 
@@ -525,6 +561,6 @@ def test_no_name_jumps_between_photographed_people_who_cross_and_swap(
 
 def test_photographed_people_do_not_look_alike(detector: FaceDetector, photographed: dict[str, RGBImage]) -> None:
     """What a swap between two frames rests on: heads of different people, cut out alike, correlate less."""
-    looks = np.stack([small_head(image, detector.detect(image)[0]) for image in photographed.values()])
+    looks = np.stack([small_head(image, detector.detect(image)[0].box) for image in photographed.values()])
     correlation = looks @ looks.T - 2 * np.eye(len(looks))
     assert correlation.max() < SAME_LOOK

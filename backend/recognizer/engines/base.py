@@ -20,6 +20,11 @@ class DetectionEngine(Protocol):
         """Every face in ``image``."""
         ...
 
+    def detect_at(self, image: RGBImage, boxes: FloatArray) -> Detections | None:
+        """The faces that lie where ``boxes`` (n, 4) of the frame before did; None where the engine has to search the
+        whole image."""
+        ...
+
     def detect_batch(self, images: NDArray[np.uint8]) -> list[Detections]:
         """The same for (b, H, W, 3) images of one size."""
         ...

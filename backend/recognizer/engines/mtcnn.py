@@ -25,6 +25,9 @@ REFINED, FINAL = 24, 48  # sides of what R-Net and O-Net see
 # A picture of a hundred faces has some thousand candidates; a wall of newspaper may have more. Of each size of the
 # pyramid and of all together no more are looked at, the likeliest first.
 MOST_OF_A_SIZE, MOST = 1000, 1024
+# Of the square around a face of the frame before, what O-Net looks at in the next. Of 85 faces of a clip it missed two
+# with 1 alone, 80 ms later, and one with these two; the boxes overlapped those of a whole search by 0.89 on average.
+LOOKED_AT_AGAIN = (0.9, 1.05)
 # What is worked out for a size of image is kept, for that of a camera; 5 MB each at 1280 x 720, so not of large photos.
 KEPT_LAYOUTS, KEPT_PIXELS = 8, 2_500_000
 
@@ -100,9 +103,15 @@ class Mtcnn:
         kept = kept[suppressed(boxes[kept], scores[kept], 0.7)]
         if not len(kept):
             return no_detections()
-        return self.examine(sampler, _squares(_moved(boxes[kept], offsets[kept])), image)
+        return self._examine(sampler, _squares(_moved(boxes[kept], offsets[kept])), image)
 
-    def examine(self, sampler: AreaSampler, boxes: FloatArray, image: RGBImage) -> Detections:
+    def detect_at(self, image: RGBImage, boxes: FloatArray) -> Detections:
+        squares = _squares(boxes)
+        centres, halves = (squares[:, :2] + squares[:, 2:]) / 2, (squares[:, 2:] - squares[:, :2]) / 2
+        around = [np.concatenate([centres - by * halves, centres + by * halves], axis=1) for by in LOOKED_AT_AGAIN]
+        return self._examine(AreaSampler(image), np.concatenate(around), image)
+
+    def _examine(self, sampler: AreaSampler, boxes: FloatArray, image: RGBImage) -> Detections:
         """What O-Net makes of the squares ``boxes`` (n, 4) of ``image``."""
         boxes, corners = _within(boxes, image)
         if not len(boxes):

@@ -78,6 +78,9 @@ class TorchMtcnn:
     def detect(self, image: RGBImage) -> Detections:
         return self.detect_batch(image[None])[0]
 
+    def detect_at(self, image: RGBImage, boxes: FloatArray) -> None:
+        return None
+
     def detect_batch(self, images: NDArray[np.uint8]) -> list[Detections]:
         if min(images.shape[1:3]) < self._min_face_size:
             # The image pyramid would have no level; facenet-pytorch fails on that.
