@@ -81,6 +81,7 @@ def test_who_does_not_exist_costs_a_verification_too(sqlite_service: Service, mo
     assert verified == [None, None]
 
 
+@pytest.mark.usefixtures("passwords_kept_well")
 def test_a_password_kept_in_an_older_way_is_kept_anew(sqlite_service: Service) -> None:
     user = sqlite_service.user(name="Old")
     with sqlite_service.db() as db:
