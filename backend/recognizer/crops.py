@@ -101,7 +101,7 @@ SMALL_HEAD_SIZE, SMALL_HEAD_MARGIN = 24, 6
 
 
 def small_head(image: RGBImage, box: BoundingBox) -> FloatArray:
-    """A face's box with some of its surroundings as 24 x 24 pixels, (1728,) float32 of mean 0 and L2 norm 1, so that the
+    """A face's box and some of its surroundings as 24 x 24 pixels, (1728,) float32 of mean 0 and L2 norm 1: the
     product of two is their correlation."""
     head = _cut_box(image, box, SMALL_HEAD_SIZE, SMALL_HEAD_MARGIN).astype(np.float32).ravel()
     head -= head.mean()

@@ -8,7 +8,7 @@ A face takes over the answer of the frame before only when all of this holds; el
 - The face lies where that one lay, with its landmarks in the same places of its box, and no other face touches either:
   where people pass one another nobody can tell by place who is who.
 - It looks the same: two people can change places between two frames. The head with some of its surroundings, cut out
-  where the landmarks carry the earlier cut, must correlate with it by ``SAME_LOOK``. Of 59,920 pairs of different people
+  where the landmarks carry the earlier cut, must correlate by ``SAME_LOOK``. Of 59,920 pairs of different people
   of lfw-dev, all photographed from the front, the highest correlation was 0.867, of one pair in ten thousand it was
   above 0.823; of the same person 80 ms later in a clip of people who move, the median was 0.94.
 - Nobody else in the frame is taken for the same student.
