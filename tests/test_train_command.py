@@ -285,7 +285,10 @@ def test_ctrl_c_and_a_server_s_end_leave_the_last_good_model(run, class_folder, 
     )
     assert child.stdout is not None
     child.stdout.readline()  # the photos are counted; networks and embedding come next
-    time.sleep(0.5)
+    until = time.monotonic() + 60
+    while '"embed"' not in (tmp_path / "progress").read_text(encoding="utf-8"):
+        assert child.poll() is None and time.monotonic() < until
+        time.sleep(0.01)
     child.send_signal(how)
     _, error = child.communicate(timeout=60)
     assert child.returncode == 130, error

@@ -15,6 +15,7 @@ from recognizer.artifact import MODEL_FILE
 from recognizer.assembly import build_detector, build_embedder
 from recognizer.classifier import FaceClassifier
 from recognizer.compute import Compute
+from recognizer.crops import whole_image_face
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.drawn_face import drawn_face
 from recognizer.embeddings import FaceEmbedder
@@ -26,6 +27,7 @@ from recognizer.weights import WeightsFile
 
 EMBEDDERS = ("facenet", "dlib")
 _WARM_UP_ROUNDS = 2
+_CROWDS = (1, 2, 4, 8)  # faces; with their mirror images twice as many crops
 
 _logger = logging.getLogger(__name__)
 
@@ -170,6 +172,9 @@ def _warm_up(networks: _Networks) -> None:
     for _ in range(_WARM_UP_ROUNDS):
         faces = networks.detector.detect(image)
         networks.embedder.embed(image, faces)
+    # each size of batch has a network of its own, which is made when it is first needed
+    for count in _CROWDS:
+        networks.embedder.embed_crops(networks.embedder.cut(image, [whole_image_face(image)] * count))
     if not faces:
         _logger.warning("the drawn face was not found; the first frame will take longer than the next")
     if networks.loader.status().current is not None:

@@ -16,29 +16,31 @@ from numpy.typing import NDArray
 
 from recognizer.types import FloatArray, RGBImage
 
-Indices = NDArray[np.intp]
+Corners = NDArray[np.int16] | NDArray[np.int32]
+# OpenCV takes no image, and so no table, with a longer side; of those numpy gathers. No camera has so many in a row.
+LONGEST_SIDE = 32_766
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Places:
-    """Which part of an image each pixel of a result is the mean of, for images of one size. All (...): the indices of
-    the part's corners in the table of sums; areas (..., 1): pixels."""
+    """Which part of an image each pixel of a result is the mean of, for images of one size. All (...) and one number
+    more: x and y of the part's corners in the table of sums; areas: pixels."""
 
-    top_left: Indices
-    top_right: Indices
-    bottom_left: Indices
-    bottom_right: Indices
+    top_left: Corners
+    top_right: Corners
+    bottom_left: Corners
+    bottom_right: Corners
     areas: FloatArray
 
     @classmethod
-    def nowhere(cls, height: int, width: int) -> Places:
-        """(height, width) pixels that are 0 until ``put`` gives them a place."""
-        a, b, c, d = np.zeros((4, height, width), np.intp)
+    def nowhere(cls, image_size: tuple[int, int], height: int, width: int) -> Places:
+        """(height, width) pixels that are 0 until ``put`` gives them a place in an image of that (width, height)."""
+        a, b, c, d = np.zeros((4, height, width, 2), np.int16 if max(image_size) <= LONGEST_SIDE else np.int32)
         return cls(a, b, c, d, np.ones((height, width, 1), np.float32))
 
     def put(self, other: Places, left: int, top: int) -> None:
         """Give the pixels from (left, top) on those of ``other``."""
-        height, width = other.top_left.shape
+        height, width = other.top_left.shape[:2]
         here = (slice(top, top + height), slice(left, left + width))
         for name in self.__slots__:
             getattr(self, name)[here] = getattr(other, name)
@@ -46,7 +48,8 @@ class Places:
 
 def places_of_whole(image_size: tuple[int, int], width: int, height: int) -> Places:
     """Of images of ``image_size`` (width, height), made (height, width)."""
-    return _places(np.array([[0, 0, *image_size]]), width, height, image_size[0], squeeze=True)
+    places = _places(np.array([[0, 0, *image_size]]), width, height)
+    return Places(*(getattr(places, name)[0] for name in Places.__slots__))
 
 
 class AreaSampler:
@@ -54,16 +57,14 @@ class AreaSampler:
 
     def __init__(self, image: RGBImage) -> None:
         # Sums of more than 8 million pixels pass what 32 bits hold, and wrap around; their differences are right again.
-        sums = cv2.integral(image)
-        self._image_width = sums.shape[1] - 1
-        self._sums = sums.reshape(-1, 3)
+        self._sums = cv2.integral(image)
 
     def means(self, places: Places) -> FloatArray:
         """(..., 3) float32, 0..255."""
-        sums = np.take(self._sums, places.bottom_right, axis=0)
-        sums -= np.take(self._sums, places.top_right, axis=0)
-        sums -= np.take(self._sums, places.bottom_left, axis=0)
-        sums += np.take(self._sums, places.top_left, axis=0)
+        sums = self._at(places.bottom_right)
+        sums -= self._at(places.top_right)
+        sums -= self._at(places.bottom_left)
+        sums += self._at(places.top_left)
         means = sums.astype(np.float32)
         means /= places.areas
         return means
@@ -71,20 +72,30 @@ class AreaSampler:
     def cut(self, corners: NDArray[np.int64], size: int) -> FloatArray:
         """(n, size, size, 3) float32, 0..255: the parts with ``corners`` (n, 4) x1 y1 x2 y2, the last two excluded,
         each made a square. All lie within the image and are at least one pixel wide and high."""
-        return self.means(_places(corners, size, size, self._image_width))
+        return self.means(_places(corners, size, size))
+
+    def _at(self, corners: Corners) -> NDArray[np.int32]:
+        """The sums (..., 3) at ``corners`` (..., 2). OpenCV gathers them on all cores, numpy on one."""
+        if not corners.size or max(self._sums.shape) > LONGEST_SIDE:
+            return np.asarray(self._sums[corners[..., 1], corners[..., 0]], dtype=np.int32)
+        flat = corners.reshape(corners.shape[0], -1, 2).astype(np.int16, copy=False)
+        return cv2.remap(self._sums, flat, None, cv2.INTER_NEAREST).reshape(*corners.shape[:-1], 3)  # type: ignore[call-overload, no-any-return]
 
 
-def _places(corners: NDArray[np.int64], width: int, height: int, image_width: int, *, squeeze: bool = False) -> Places:
-    """Of parts with ``corners`` (n, 4), (n, height, width); squeeze: without the first dimension, where n is 1."""
+def _places(corners: NDArray[np.int64], width: int, height: int) -> Places:
+    """Of parts with ``corners`` (n, 4), (n, height, width)."""
     left, right = _bins(corners[:, 0], corners[:, 2], width)
     top, bottom = _bins(corners[:, 1], corners[:, 3], height)
     areas = ((bottom - top)[:, :, None] * (right - left)[:, None, :]).astype(np.float32)[..., None]
-    if squeeze:
-        left, right, top, bottom, areas = left[0], right[0], top[0], bottom[0], areas[0]
-    row = image_width + 1  # of the table, which begins with zeros
-    above, below = (row * top)[..., :, None], (row * bottom)[..., :, None]
-    before, behind = left[..., None, :], right[..., None, :]
-    return Places(above + before, above + behind, below + before, below + behind, areas)
+
+    kind = np.int16 if corners.max(initial=0) <= LONGEST_SIDE else np.int32
+
+    def at(x: NDArray[np.int64], y: NDArray[np.int64]) -> Corners:
+        both = np.empty((len(corners), height, width, 2), kind)
+        both[..., 0], both[..., 1] = x[:, None, :], y[:, :, None]
+        return both
+
+    return Places(at(left, top), at(right, top), at(left, bottom), at(right, bottom), areas)
 
 
 def _bins(low: NDArray[np.int64], high: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

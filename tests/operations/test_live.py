@@ -214,9 +214,9 @@ def test_every_stage_is_tried_before_the_first_frame(
     monkeypatch.setattr(FaceEmbedder, "cut", counted)
     recognizer = live(trained)
     recognizer.start()
-    assert embedded == [1, 1, 1]  # twice the networks alone, once with the model
+    assert embedded == [1, 1, *(1, 2, 4, 8), 1]  # twice the networks alone, crowds, once with the model
     recognizer.start()
-    assert len(embedded) == 3
+    assert len(embedded) == 7
 
 
 @pytest.mark.parametrize("size", [100, 160, 200, 240])

@@ -209,7 +209,7 @@ def _layout(width: int, height: int, scale: float, factor: float) -> _Layout:
         scale *= factor
     tall = top + row
     size_of = np.full((max(0, (tall - WINDOW) // STRIDE + 1), max(0, (across - WINDOW) // STRIDE + 1)), -1, np.int16)
-    pixels = Places.nowhere(tall, across)
+    pixels = Places.nowhere((width, height), tall, across)
     between = np.ones((max(0, tall - 2), max(0, across - 2)), np.float32)
     for number, size in enumerate(sizes):
         pixels.put(places_of_whole((width, height), size.width, size.height), size.left, size.top)

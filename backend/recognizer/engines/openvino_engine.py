@@ -22,7 +22,7 @@ from recognizer.types import FloatArray
 # Of an embedding network; each compiled size takes some 70 MB.
 EMBEDDING_BATCHES = (1, 2, 4, 8, 16)
 # Of R-Net and O-Net, which are small. What a batch lacks is filled with zeros.
-PATCH_BATCHES = (4, 8, 16, 32, 64, 128)
+PATCH_BATCHES = (4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 # How many picture sizes P-Net is compiled for: a school's cameras have one or two.
 PICTURE_SIZES = 4
 # A size that comes so often is worth compiling for, which takes as long as some ten pictures.
