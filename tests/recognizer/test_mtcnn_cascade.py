@@ -27,7 +27,7 @@ from support.compute import ENGINE_DIR
 from support.pictures import face_picture
 
 SURE = 0.9
-LFW_PHOTOS = 100
+LFW_PHOTOS = 40
 # A face that the reference is just sure of must not be missed for the last digit of its probability.
 JUST_BELOW = DetectorConfig(min_probability=SURE - 0.02)
 
