@@ -83,6 +83,10 @@ bench: environment
 	"$(VENV_PYTHON)" benchmarks/training_time.py
 	"$(VENV_PYTHON)" benchmarks/sample_class.py
 	"$(VENV_PYTHON)" benchmarks/live_page.py
+	"$(VENV_PYTHON)" benchmarks/frames.py
+	"$(VENV_PYTHON)" benchmarks/frames_http.py
+	"$(VENV_PYTHON)" benchmarks/mirrored.py
+	"$(VENV_PYTHON)" benchmarks/gallery.py
 
 soak: environment
 	"$(VENV_PYTHON)" benchmarks/hot_swap.py $(ARGS)

@@ -95,6 +95,9 @@ def load(url: str, headers: dict[str, str], pictures: list[bytes], clients: int,
     for thread in threads:
         thread.join()
     taken = [1000 * value for answers in each for value in answers.seconds]
+    if not taken:
+        refused = requests.post(url, data=pictures[0], headers={**headers, "Content-Type": "image/jpeg"}, timeout=60)
+        raise SystemExit(f"no frame was answered: {refused.status_code} {refused.text[:500]}")
     others = sum((answers.others for answers in each), Counter())
     return {
         "clients": clients,
@@ -115,7 +118,7 @@ def served(settings: Settings, workers: int) -> Iterator[tuple[str, int]]:
         **recognition_environment(settings),
         "SMARTATTENDANCE_PORT": str(port),
         "SMARTATTENDANCE_DATA_DIR": str(settings.data_dir),
-        "SMARTATTENDANCE_DATABASE_URL": settings.database_url,
+        "DATABASE_URL": settings.database_url,
         "SMARTATTENDANCE_SECRET_KEY": settings.secret_key or "",
         "SMARTATTENDANCE_FRAMES_PER_SECOND": "1000",
         "SMARTATTENDANCE_INFERENCE_WORKERS": str(workers),
@@ -139,7 +142,7 @@ def served(settings: Settings, workers: int) -> Iterator[tuple[str, int]]:
 
 def is_ready(address: str) -> bool:
     try:
-        return requests.get(f"{address}/api/v1/health/ready", timeout=5).status_code == 200
+        return requests.get(f"{address}/readyz", timeout=5).status_code == 200
     except requests.ConnectionError:
         return False
 
