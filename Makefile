@@ -87,6 +87,7 @@ bench: environment
 	"$(VENV_PYTHON)" benchmarks/frames_http.py
 	"$(VENV_PYTHON)" benchmarks/mirrored.py
 	"$(VENV_PYTHON)" benchmarks/gallery.py
+	"$(VENV_PYTHON)" benchmarks/parity.py
 
 soak: environment
 	"$(VENV_PYTHON)" benchmarks/hot_swap.py $(ARGS)
