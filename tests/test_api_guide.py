@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 
 from attendance.scopes import Scope
 from support.databases import sqlite_database
+from support.ending import end
 from support.endpoints import is_endpoint
 from support.enrolling import drawn, encoded
 from support.ports import free_port
@@ -104,12 +104,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
         secret = setup_secret(server, printed)
         done = follow(desk, base / "ahead", secret, port)
     finally:
-        server.send_signal(signal.SIGINT)
-        try:
-            server.wait(30)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait(30)
+        end(server, 30)
     yield Session(done.stdout.split(MARK)[1:], done.stderr, folder, printed.read_text("utf-8"))
 
 

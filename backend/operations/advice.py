@@ -12,15 +12,16 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# Widths in pixels that a frame may have, best first. The smallest face that is looked for is 40 pixels wide, which at
-# 1280 is somebody six metres away from a laptop's camera, and at 640 three.
+# Widths in pixels that a frame may have, best first. The smallest face that is looked for is 40 pixels wide. Before a
+# laptop's camera, which sees about 70 degrees, a face of 15 cm has that at 1280 from 3.4 metres away, at 640 from 1.7.
 WIDTHS = (1280, 960, 800, 640)
 # Milliseconds. Faster, nobody sees a difference; at half a second people have walked past.
 SHORTEST, LONG, LONGEST = 100, 500, 5000
 # How much of the time the networks may be busy: above it, waiting grows faster than what is done.
 BUSY_SHARE = 0.8
-# Of a frame's time, what grows with its pixels; the rest is per face. Measured: benchmarks/frames.py, six faces.
-BY_PIXELS = 0.5
+# Of the time of a frame of 1280, what grows with its pixels; the rest is per face. Measured (benchmarks/frames.py): a
+# third with one face, a fifth with six.
+BY_PIXELS = 0.3
 ACTIVE_SECONDS = 5.0
 _NEWEST = 0.2
 

@@ -51,11 +51,10 @@ def build_detector(config: DetectorConfig, compute: Compute = ANYHOW) -> FaceDet
 
     def fast() -> DetectionEngine:
         from recognizer.engines.mtcnn import Mtcnn
-        from recognizer.engines.openvino_engine import OpenVinoMtcnnNetworks
-        from recognizer.engines.openvino_models import mtcnn_models
+        from recognizer.engines.openvino_models import mtcnn_networks
 
         return Mtcnn(
-            OpenVinoMtcnnNetworks(*mtcnn_models(compute.folder), compute.threads),
+            mtcnn_networks(compute.folder, compute.threads),
             min_face_size=config.min_face_size,
             thresholds=config.thresholds,
             scale_factor=config.scale_factor,
@@ -109,10 +108,20 @@ def was_measured(weights: WeightsFile, compute: Compute) -> bool:
     """Whether building the networks would find an engine that was chosen earlier, and not measure now."""
     if compute.engine == "torch" or choice.on_accelerator(compute.device):
         return True
-    return None not in (
-        choice.recall(MTCNN, mtcnn_sha256(), compute),
-        choice.recall(weights.embedder_id, weights.sha256, compute),
-    )
+    chosen = {
+        MTCNN: (choice.recall(MTCNN, mtcnn_sha256(), compute), mtcnn_sha256()),
+        weights.embedder_id: (choice.recall(weights.embedder_id, weights.sha256, compute), weights.sha256),
+    }
+    return all(each is not None and _is_kept(name, sha256, each, compute) for name, (each, sha256) in chosen.items())
+
+
+def _is_kept(name: str, weights_sha256: str, chosen: choice.Choice, compute: Compute) -> bool:
+    if chosen.engine == choice.TORCH:
+        return True
+    from recognizer.engines import openvino_models
+
+    names = openvino_models.MTCNN if name == MTCNN else (name,)
+    return openvino_models.are_kept(names, weights_sha256, compute.folder)
 
 
 def _embedding_engines(

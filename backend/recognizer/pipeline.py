@@ -80,7 +80,11 @@ class FaceRecognizer:
         else:
             found = run.search(self.detector)
             faces = found[: self._max_faces]
-            identities, embedded = (run.identify(faces), len(faces)) if camera is None else camera.identify(faces)
+            identities, embedded = (
+                (run.identify(faces), len(faces))
+                if camera is None
+                else camera.identify(faces, everybody=len(found) == len(faces))
+            )
         end = time.perf_counter()
         return RecognitionResult(
             faces=tuple(RecognizedFace(*pair) for pair in zip(faces, identities, strict=True)),
@@ -174,8 +178,9 @@ class _CameraRun:
         self._learn(faces, followed, answers, [False] * len(answers), searched=False)
         return faces, answers
 
-    def identify(self, faces: Sequence[DetectedFace]) -> tuple[list[Identity], int]:
-        """The answers of faces that the whole image was searched for, and how many were embedded for them."""
+    def identify(self, faces: Sequence[DetectedFace], *, everybody: bool) -> tuple[list[Identity], int]:
+        """The answers of faces that the whole image was searched for, and how many were embedded for them. everybody:
+        whether there are no others; else the next frame is searched as well, and they are counted."""
         followed = self._follow(faces)
         known = list(followed.held)
         embedded = [held is None for held in known]
@@ -185,7 +190,7 @@ class _CameraRun:
             for index in again:
                 known[index], embedded[index] = None, True
             answers = self._filled(faces, known)
-        self._learn(faces, followed, answers, embedded, searched=True)
+        self._learn(faces, followed, answers, embedded, searched=everybody)
         return answers, sum(embedded)
 
     def _follow(self, faces: Sequence[DetectedFace]) -> Followed:

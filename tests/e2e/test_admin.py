@@ -6,26 +6,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Locator, Page, ViewportSize, expect
+from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 
-from support.browser import scrolls_sideways, violations
+from support.browser import button, dialog, row, scrolls_sideways, violations
 from support.school import NORA, ROBIN, School
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
 # A training of a small class takes seconds; on a machine that is busy it takes longer.
 TRAINED_MS = 180_000
-
-
-def dialog(page: Page) -> Locator:
-    return page.get_by_role("dialog")
-
-
-def button(place: Page | Locator, name: str | re.Pattern[str]) -> Locator:
-    return place.get_by_role("button", name=name, exact=True)
-
-
-def row(page: Page | Locator, text: str) -> Locator:
-    return page.get_by_role("row").filter(has_text=text)
 
 
 def check_screen(page: Page) -> None:

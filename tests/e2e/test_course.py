@@ -9,9 +9,9 @@ from itertools import count
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from support.browser import scrolls_sideways, violations
+from support.browser import button, dialog, row, scrolls_sideways, violations
 from support.school import NORA, ROBIN, School
 
 Course = dict[str, Any]
@@ -35,18 +35,6 @@ def course_page(page_of: Callable[..., Page], school: School) -> Callable[..., t
         return page, course
 
     return make
-
-
-def dialog(page: Page) -> Locator:
-    return page.get_by_role("dialog")
-
-
-def button(place: Page | Locator, name: str) -> Locator:
-    return place.get_by_role("button", name=name, exact=True)
-
-
-def row(page: Page, text: str) -> Locator:
-    return page.get_by_role("row").filter(has_text=text)
 
 
 def choose_file(page: Page, name: str, data: bytes) -> None:

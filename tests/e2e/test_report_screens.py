@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from support.browser import scrolls_sideways, violations
+from support.browser import row, scrolls_sideways, violations
 from support.school import School
 
 PHONE = {"width": 390, "height": 844}
@@ -31,10 +31,6 @@ def course(page_of: Callable[..., Page], school: School) -> dict[str, Any]:
         headers = {"X-CSRF-Token": token, "If-Match": f'"{found["version"]}"'}
         assert context.request.patch(f"/api/v1/courses/{found['id']}", data={"min_percent": 90}, headers=headers).ok
     return dict(found)
-
-
-def row(page: Page, name: str) -> Locator:
-    return page.get_by_role("row").filter(has_text=name)
 
 
 def students(page: Page) -> list[str]:

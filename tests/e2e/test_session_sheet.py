@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from support.browser import scrolls_sideways, violations
+from support.browser import dialog, scrolls_sideways, violations
 from support.school import ROBIN, School
 from support.screens import facts
 
@@ -62,10 +62,6 @@ def marked(page: Page, status: str) -> Locator:
 
 def names(page: Page) -> list[str]:
     return [str(each).split(" ")[0] for each in page.locator("tbody th").all_inner_texts()]
-
-
-def dialog(page: Page) -> Locator:
-    return page.get_by_role("dialog")
 
 
 def test_keys_mark_one_row_after_the_other_and_undo_takes_back(sheet: Callable[..., Page]) -> None:

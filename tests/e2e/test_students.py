@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, Playwright, expect
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 from sample_class.members import STRANGERS
-from support.browser import launch, scrolls_sideways, use_the_camera, violations
+from support.browser import button, dialog, launch, scrolls_sideways, use_the_camera, violations
 from support.pictures import face_picture
 from support.school import NORA, ROBIN, School
 from support.sitting import write_sitting
@@ -59,14 +59,6 @@ def student_page(page_of: Callable[..., Page], school: School) -> Callable[..., 
         return page, student
 
     return make
-
-
-def dialog(page: Page) -> Locator:
-    return page.get_by_role("dialog")
-
-
-def button(place: Page | Locator, name: str) -> Locator:
-    return place.get_by_role("button", name=name, exact=True)
 
 
 def photo_file(name: str, person: int, shot: int) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from typing import Any
 
 import openpyxl
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Response, expect
+from playwright.sync_api import Browser, Page, Response, expect
 
 from sample_class.members import STUDENTS
-from support.browser import watched
+from support.browser import button, dialog, row, watched
 from support.dragging import drop
 from support.new_school import NewSchool, new_school
 
@@ -45,18 +45,6 @@ def page(school: NewSchool, browser: Browser) -> Iterator[Page]:
         browser, school.address, viewport={"width": 1280, "height": 800}, timezone_id=zone, accept_downloads=True
     ) as context:
         yield context.new_page()
-
-
-def dialog(page: Page) -> Locator:
-    return page.get_by_role("dialog")
-
-
-def button(place: Page | Locator, name: str) -> Locator:
-    return place.get_by_role("button", name=name, exact=True)
-
-
-def row(page: Page, name: str) -> Locator:
-    return page.get_by_role("row").filter(has_text=name)
 
 
 def test_a_new_school_reaches_its_first_exported_sheet(

@@ -19,7 +19,7 @@ from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.engines import openvino_engine
 from recognizer.engines.mtcnn import MOST, Mtcnn, MtcnnNetworks, suppressed
 from recognizer.engines.openvino_engine import PICTURE_SIZES, SEEN_OFTEN, OpenVinoMtcnnNetworks
-from recognizer.engines.openvino_models import mtcnn_models
+from recognizer.engines.openvino_models import mtcnn_networks
 from recognizer.engines.torch_engine import TorchMtcnn
 from recognizer.images import read_image
 from recognizer.types import DetectedFace, FloatArray, RGBImage
@@ -32,9 +32,14 @@ LFW_PHOTOS = 40
 JUST_BELOW = DetectorConfig(min_probability=SURE - 0.02)
 
 
+def unshared_networks() -> OpenVinoMtcnnNetworks:
+    """Networks that no other test has shown pictures to."""
+    return mtcnn_networks.__wrapped__(ENGINE_DIR, 0)
+
+
 def own_engine(config: DetectorConfig = JUST_BELOW, networks: MtcnnNetworks | None = None) -> Mtcnn:
     return Mtcnn(
-        networks or OpenVinoMtcnnNetworks(*mtcnn_models(ENGINE_DIR), 0),
+        networks or unshared_networks(),
         min_face_size=config.min_face_size,
         thresholds=config.thresholds,
         scale_factor=config.scale_factor,
@@ -283,7 +288,7 @@ def newsprint(width: int, height: int) -> RGBImage:
     ids=["noise", "coarse noise", "newsprint", "hundreds of faces"],
 )
 def test_full_pictures_are_bounded_work(image: RGBImage) -> None:
-    networks = Counting(OpenVinoMtcnnNetworks(*mtcnn_models(ENGINE_DIR), 0))
+    networks = Counting(unshared_networks())
     boxes, landmarks, probabilities = own_engine(networks=networks).detect(image)
     assert len(boxes) == len(landmarks) == len(probabilities)
     assert all(count <= MOST for count in (*networks.refined, *networks.finished))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Playwright, Request
 
 CHROMIUM_VARIABLE = "SMARTATTENDANCE_TEST_CHROMIUM"
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -46,6 +47,19 @@ def launch(playwright: Playwright, camera: Path | None = None) -> Browser:
 def use_the_camera(page: Page) -> None:
     """Have the page take the camera, in a school that offers its clip as well."""
     page.evaluate("localStorage.setItem('smartattendance.camera', 'default')")
+
+
+def dialog(page: Page) -> Locator:
+    return page.get_by_role("dialog")
+
+
+def button(place: Page | Locator, name: str | re.Pattern[str]) -> Locator:
+    return place.get_by_role("button", name=name, exact=True)
+
+
+def row(place: Page | Locator, text: str) -> Locator:
+    """The row of a table that says so."""
+    return place.get_by_role("row").filter(has_text=text)
 
 
 @dataclass

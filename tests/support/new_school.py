@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.compute import ENGINE_DIR
+from support.ending import end
 from support.ports import free_port
 
 BACKEND = Path(__file__).resolve().parents[2] / "backend"
@@ -60,8 +60,4 @@ def new_school(folder: Path, clip: Path) -> Iterator[NewSchool]:
             time.sleep(0.1)
         yield NewSchool(f"http://127.0.0.1:{port}", link[0])
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        end(process)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext
 
 from demonstration.cast import ADMIN, INSTRUCTOR, MAIN_COURSE
+from support.ending import end
 from support.ports import free_port
 
 PROGRAM = Path(__file__).with_name("demo_school.py")
@@ -82,8 +82,4 @@ def serving(folder: Path) -> Iterator[School]:
         facts = json.loads((folder / "complete.json").read_text(encoding="utf-8"))
         yield School(address, folder, facts["passwords"], process)
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        end(process)

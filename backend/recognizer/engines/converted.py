@@ -12,6 +12,7 @@ import json
 import logging
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from recognizer.engines.openvino_import import ov
 
 CONVERSION = 1  # raised with every change to what is converted
 _GRAPH, _NUMBERS, _SUMS = "network.xml", "network.bin", "sha256.json"
+_DRAFT = ".draft-"
+_DRAFT_SECONDS = 3600  # a conversion takes half a minute
 
 _logger = logging.getLogger(__name__)
 
@@ -29,8 +32,7 @@ def converted(name: str, weights_sha256: str, parent: Path | None, convert: Call
     there. A folder that cannot be written costs the conversion at every start, no more."""
     if parent is None:
         return convert()
-    start = f"{name}-{weights_sha256[:16]}-"
-    folder = parent / f"{start}{ov.__version__.split('-')[0]}-{CONVERSION}"
+    folder = place(name, weights_sha256, parent)
     try:
         return _read(folder)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
@@ -39,12 +41,15 @@ def converted(name: str, weights_sha256: str, parent: Path | None, convert: Call
     model = convert()
     try:
         _write(model, folder)
-        for other in folder.parent.glob(f"{start}*"):
-            if other != folder:
-                shutil.rmtree(other, ignore_errors=True)
+        _tidy(parent, folder, f"{name}-{weights_sha256[:16]}-")
     except (OSError, RuntimeError) as error:
         _logger.warning("the converted network cannot be kept in %s: %s", folder, error)
     return model
+
+
+def place(name: str, weights_sha256: str, parent: Path) -> Path:
+    """Where ``converted`` keeps the network."""
+    return parent / f"{name}-{weights_sha256[:16]}-{ov.__version__.split('-')[0]}-{CONVERSION}"
 
 
 def from_torch(network: Any, example: tuple[Any, ...], dynamic: tuple[tuple[int, ...], ...]) -> ov.Model:
@@ -77,9 +82,19 @@ def _read(folder: Path) -> ov.Model:
     return ov.Core().read_model(folder / _GRAPH)
 
 
+def _tidy(parent: Path, folder: Path, start: str) -> None:
+    """Remove the network as other versions made it, and what conversions that were killed have left."""
+    for other in parent.glob(f"{start}*"):
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
+    for draft in parent.glob(f"{_DRAFT}*"):
+        if time.time() - draft.stat().st_mtime > _DRAFT_SECONDS:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
 def _write(model: ov.Model, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
+    draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=folder.parent))
     try:
         # half precision would change what the network answers
         ov.save_model(model, draft / _GRAPH, compress_to_fp16=False)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterable
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from recognizer.engines import pixels
-from recognizer.engines.converted import converted, from_torch, take_pixels
+from recognizer.engines.converted import converted, from_torch, place, take_pixels
 from recognizer.engines.mtcnn_weights import mtcnn_sha256
+from recognizer.engines.openvino_engine import OpenVinoMtcnnNetworks
 from recognizer.engines.openvino_import import ov
 from recognizer.weights import WeightsFile
+
+MTCNN = ("pnet", "rnet", "onet")
 
 
 def embedder_model(weights: WeightsFile, size: int, folder: Path | None) -> ov.Model:
@@ -18,15 +22,19 @@ def embedder_model(weights: WeightsFile, size: int, folder: Path | None) -> ov.M
     return converted(weights.embedder_id, weights.sha256, folder, partial(_convert_embedder, weights, size))
 
 
-def mtcnn_models(folder: Path | None) -> tuple[ov.Model, ov.Model, ov.Model]:
-    """P-Net for a picture (1, H, W, 3) and what lies between its parts (1, 1, H - 2, W - 2); R-Net and O-Net for
-    (n, h, w, 3). Pixels are float32, 0..255."""
+@lru_cache(maxsize=2)
+def mtcnn_networks(folder: Path | None, threads: int) -> OpenVinoMtcnnNetworks:
+    """P-Net, R-Net and O-Net. Detectors that look for faces of other sizes share them: training has three."""
     sha256 = mtcnn_sha256()
     pnet, rnet, onet = (
-        converted(name, sha256, folder, partial(_convert_mtcnn, number))
-        for number, name in enumerate(("pnet", "rnet", "onet"))
+        converted(name, sha256, folder, partial(_convert_mtcnn, number)) for number, name in enumerate(MTCNN)
     )
-    return pnet, rnet, onet
+    return OpenVinoMtcnnNetworks(pnet, rnet, onet, threads)
+
+
+def are_kept(names: Iterable[str], weights_sha256: str, folder: Path | None) -> bool:
+    """Whether the networks ``names`` of these weights would be read and not converted."""
+    return folder is not None and all(place(name, weights_sha256, folder).is_dir() for name in names)
 
 
 def _convert_embedder(weights: WeightsFile, size: int) -> ov.Model:
