@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -217,6 +218,21 @@ def test_which_engines_were_chosen_and_how_much_faster_they_are(
         f"faces are embedded by {dlib_embedder.choice.in_words()}",
     ]
     assert tree(settings.engine_dir) == before
+
+
+def test_where_converted_networks_are_gone_none_is_converted(
+    alone: Settings, tmp_path: Path, dlib_embedder: FaceEmbedder, detector: FaceDetector
+) -> None:
+    assert alone.engine_dir is not None and dlib_embedder.choice is not None
+    if dlib_embedder.choice.engine == TORCH:
+        pytest.skip("torch is the fastest engine here, so nothing is converted")
+    settings = replace(alone, engine_dir=tmp_path / "networks", device="cpu")
+    (tmp_path / "networks").mkdir()
+    shutil.copy(alone.engine_dir / "engines.json", tmp_path / "networks")
+    before = tree(tmp_path)
+    found = look(settings, speed.CHECKS)
+    assert engines(found) == ["PyTorch; whether OpenVINO is faster here is measured at the first start"]
+    assert tree(tmp_path) == before
 
 
 def test_torch_that_was_asked_for_is_shown(alone: Settings) -> None:

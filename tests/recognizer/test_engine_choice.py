@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -269,6 +270,16 @@ def test_a_damaged_file_costs_a_measurement_only(machine: Machine, compute: Comp
     file_of(compute).write_bytes(content.replace(b"%s", key.encode()))
     assert measured_again(machine, compute)
     assert not measured_again(machine, compute)
+
+
+def test_what_a_killed_conversion_left_goes_with_the_next_and_one_that_goes_on_stays(conversions: Conversions) -> None:
+    assert conversions.parent is not None
+    left, going_on = conversions.parent / ".draft-left", conversions.parent / ".draft-going-on"
+    for folder in (left, going_on):
+        folder.mkdir(parents=True)
+    os.utime(left, (time.time() - 7200,) * 2)
+    conversions.read()
+    assert not left.exists() and going_on.exists()
 
 
 def test_a_folder_that_cannot_be_written_costs_a_measurement_only(

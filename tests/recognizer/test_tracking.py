@@ -407,6 +407,11 @@ def test_a_newcomer_is_seen_within_half_a_second_though_the_places_of_the_others
         del room.recognizer.detector.detect  # type: ignore[attr-defined]
 
 
+def test_faces_beyond_the_most_are_counted_in_every_frame(room: Room) -> None:
+    room.recognizer._max_faces = 1
+    assert [room.show(STILL).skipped_faces for _ in range(8)] == [1] * 8
+
+
 def test_somebody_who_leaves_is_gone_at_once(room: Room) -> None:
     for _ in range(6):
         room.show(STILL)
