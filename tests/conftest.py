@@ -35,8 +35,8 @@ LONG_TESTS = "tests/operations/test_class_recognition.py"
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """As many as there are cores, as one more made them slower on two; each needs 1 GB."""
-    return min(4, os.cpu_count() or 1)
+    """One more than there are cores, as browsers and servers are waited for; each needs 1 GB."""
+    return min(4, (os.cpu_count() or 1) + 1)
 
 
 class _Together(LoadScopeScheduling):

@@ -241,7 +241,7 @@ esac""",
 
     def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-        for name in ("PYTHON", "ARGS", "INSTALL_ARGS", "OS"):
+        for name in ("PYTHON", "ARGS", "INSTALL_ARGS", "SPREAD", "OS"):
             environ.pop(name, None)
         environ["PATH"] = f"{self.programs}{os.pathsep}{os.environ['PATH']}"
         return subprocess.run(["make", *arguments], cwd=self.root, env=environ, capture_output=True, text=True)

@@ -114,7 +114,7 @@ def drawn_school(folder: Path) -> School:
     """Drawn people, for machines without photos."""
     frames = {}
     shots_each = TRAINED + FRAMES
-    drawn = face_pictures([(person, shot) for person in range(STUDENTS) for shot in range(shots_each)], 200)
+    drawn = face_pictures([(person, shot) for person in range(STUDENTS) for shot in range(shots_each)])
     for person in range(STUDENTS):
         student = f"student-{person:02d}"
         shots = [encoded(image) for image in drawn[person * shots_each : (person + 1) * shots_each]]
@@ -122,7 +122,7 @@ def drawn_school(folder: Path) -> School:
         for shot, data in enumerate(shots[:TRAINED]):
             (folder / student / f"{shot}.jpg").write_bytes(data)
         frames[student] = shots[TRAINED:]
-    strangers = face_pictures([(1000 + number, 0) for number in range(STRANGERS)], 200)
+    strangers = face_pictures([(1000 + number, 0) for number in range(STRANGERS)])
     return School(folder, frames, [encoded(image) for image in strangers])
 
 
