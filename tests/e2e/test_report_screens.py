@@ -161,7 +161,7 @@ def test_a_drawing_follows_theme_width_and_pointer(page_of: Callable[..., Page],
     page.emulate_media(color_scheme="dark")
     page.wait_for_function("(before) => document.querySelector('.chart canvas').toDataURL() !== before", arg=light)
     page.set_viewport_size({"width": 700, "height": 800})
-    page.wait_for_function("document.querySelector('.chart .uplot').clientWidth <= 668")
+    page.wait_for_function("() => document.querySelector('.chart .uplot').clientWidth <= 668")
     assert scrolls_sideways(page) == 0
     page.locator(".chart .u-over").hover()
     expect(page.locator(".chart figcaption")).to_contain_text(re.compile(r"\w{3} \d+ \w{3}.* · \d+ %"))
