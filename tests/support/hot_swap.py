@@ -181,7 +181,7 @@ def film(
             thread.stop.set()
         for thread in (*senders, publisher):
             thread.join()
-        server.close()
+        server.trigger.pull_trigger(server.close)  # by the thread that waits on its sockets
         serving.join(5)
     together = Answers()
     for sender in senders:
