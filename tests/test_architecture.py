@@ -78,6 +78,7 @@ KEPT_TO: dict[str, tuple[str, ...]] = {
     "torchvision": ENGINES,
     "facenet_pytorch": ENGINES,
     "openvino": ENGINES,
+    "numba": ("recognizer.compiled",),
     "cv2": IMAGE_MODULES,
     "sqlalchemy": ("attendance",),
     "alembic": ("attendance",),

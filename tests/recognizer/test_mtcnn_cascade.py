@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.engines import openvino_engine
-from recognizer.engines.mtcnn import MOST, Mtcnn, MtcnnNetworks, suppressed
-from recognizer.engines.openvino_engine import PICTURE_SIZES, SEEN_OFTEN, OpenVinoMtcnnNetworks
+from recognizer.engines.mtcnn import MOST, Mtcnn, MtcnnNetworks
+from recognizer.engines.openvino_engine import PICTURE_SIZES, SEEN_OFTEN, OpenVinoMtcnnNetworks, supports_bfloat16
 from recognizer.engines.openvino_models import mtcnn_networks
+from recognizer.engines.suppression import suppressed
 from recognizer.engines.torch_engine import TorchMtcnn
 from recognizer.images import read_image
 from recognizer.types import DetectedFace, FloatArray, RGBImage
@@ -228,8 +229,10 @@ class Counting:
 
     def __init__(self, networks: MtcnnNetworks) -> None:
         self._networks = networks
+        self.rough_pays = networks.rough_pays
         self.refined: list[int] = []
         self.finished: list[int] = []
+        self.finished_roughly: list[int] = []
 
     def propose(self, picture: FloatArray, between: FloatArray) -> tuple[FloatArray, FloatArray]:
         return self._networks.propose(picture, between)
@@ -238,13 +241,15 @@ class Counting:
         self.refined.append(len(patches))
         return self._networks.refine(patches)
 
-    def finish(self, patches: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        self.finished.append(len(patches))
-        return self._networks.finish(patches)
+    def finish(self, patches: FloatArray, *, rough: bool = False) -> tuple[FloatArray, FloatArray, FloatArray]:
+        (self.finished_roughly if rough else self.finished).append(len(patches))
+        return self._networks.finish(patches, rough=rough)
 
 
 class Credulous:
     """Networks that take everything for a face."""
+
+    rough_pays = False
 
     def propose(self, picture: FloatArray, between: FloatArray) -> tuple[FloatArray, FloatArray]:
         height, width = (between.shape[0] + 1) // 2 - 4, (between.shape[1] + 1) // 2 - 4
@@ -257,7 +262,7 @@ class Credulous:
     def refine(self, patches: FloatArray) -> tuple[FloatArray, FloatArray]:
         return np.full(len(patches), 0.99, np.float32), np.zeros((len(patches), 4), np.float32)
 
-    def finish(self, patches: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def finish(self, patches: FloatArray, *, rough: bool = False) -> tuple[FloatArray, FloatArray, FloatArray]:
         count = len(patches)
         return np.full(count, 0.99, np.float32), np.zeros((count, 4), np.float32), np.full((count, 10), 0.5, np.float32)
 
@@ -291,7 +296,22 @@ def test_full_pictures_are_bounded_work(image: RGBImage) -> None:
     networks = Counting(unshared_networks())
     boxes, landmarks, probabilities = own_engine(networks=networks).detect(image)
     assert len(boxes) == len(landmarks) == len(probabilities)
-    assert all(count <= MOST for count in (*networks.refined, *networks.finished))
+    assert all(count <= MOST for count in (*networks.refined, *networks.finished, *networks.finished_roughly))
+
+
+@pytest.mark.skipif(not supports_bfloat16(), reason="this processor does not compute in bfloat16")
+@pytest.mark.parametrize("face", [300, 120, 70])
+def test_a_rough_look_saves_exact_ones_and_changes_nothing(face: int) -> None:
+    exact, rough = Counting(unshared_networks()), Counting(unshared_networks())
+    exact.rough_pays = False
+    image = crowd(1280, 720, face)
+    for theirs, ours in zip(
+        own_engine(networks=exact).detect(image), own_engine(networks=rough).detect(image), strict=True
+    ):
+        # networks for batches of other sizes differ in the last digits
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=0.02)
+    assert exact.finished_roughly == [] and rough.finished_roughly == exact.finished
+    assert rough.finished[0] < exact.finished[0] / 2
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (400, 3000), (43, 50)])
@@ -353,6 +373,13 @@ def test_the_same_box_twice_remains_once_the_first_of_equals() -> None:
     boxes = np.array([[0, 0, 10, 10], [50, 50, 60, 60], [0, 0, 10, 10]], np.float32)
     assert suppressed(boxes, np.array([0.9, 0.9, 0.9], np.float32), 0.5).tolist() == [0, 1]
     assert suppressed(boxes, np.array([0.8, 0.7, 0.9], np.float32), 0.5).tolist() == [2, 1]
+
+
+def test_only_those_worse_by_the_lead_are_dropped() -> None:
+    boxes = np.array([[0, 0, 10, 10]] * 4, np.float32)
+    scores = np.array([5.0, 4.9, 4.4, 1.0], np.float32)
+    assert suppressed(boxes, scores, 0.5, lead=0.3).tolist() == [0, 1]
+    assert suppressed(boxes, scores, 0.5, lead=0.7).tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("of_smaller", [False, True], ids=["of both", "of the smaller"])

@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from recognizer.resampling import AreaSampler, places_of_whole
+from recognizer.resampling import AreaSampler
 from recognizer.types import FloatArray, RGBImage
 
 # Of 255: single precision, in which torch adds up the pixels one after the other.
@@ -20,7 +20,10 @@ def noise(height: int, width: int, seed: int = 0) -> RGBImage:
 
 
 def resized(image: RGBImage, width: int, height: int) -> FloatArray:
-    return AreaSampler(image).means(places_of_whole((image.shape[1], image.shape[0]), width, height))
+    picture = np.full((height + 3, width + 2, 3), -1, np.float32)
+    AreaSampler(image).fill(picture[1:-2, 2:])
+    assert (picture[:1] == -1).all() and (picture[-2:] == -1).all() and (picture[:, :2] == -1).all()
+    return picture[1:-2, 2:]
 
 
 def torchs(part: RGBImage, width: int, height: int) -> FloatArray:

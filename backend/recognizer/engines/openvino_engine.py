@@ -124,7 +124,8 @@ class OpenVinoEmbedder:
 
 
 class OpenVinoMtcnnNetworks:
-    """``MtcnnNetworks``; in single precision, as which of several boxes of a face wins depends on the last digits."""
+    """``MtcnnNetworks``; in single precision, as which of several boxes of a face wins depends on the last digits, and
+    roughly in bfloat16 where the processor has that."""
 
     def __init__(self, pnet: ov.Model, rnet: ov.Model, onet: ov.Model, threads: int) -> None:
         """pnet: takes (1, H, W, 3) and (1, 1, H - 2, W - 2). rnet, onet: take (n, 24, 24, 3) and (n, 48, 48, 3)."""
@@ -133,6 +134,8 @@ class OpenVinoMtcnnNetworks:
         onet.reshape([-1, 48, 48, 3])
         self._rnet = Batched(rnet, PATCH_BATCHES, "f32", threads, padded=True)
         self._onet = Batched(onet, PATCH_BATCHES, "f32", threads, padded=True)
+        self.rough_pays = supports_bfloat16()
+        self._rough_onet = Batched(onet, PATCH_BATCHES, "bf16", threads, padded=True)
         self._any_size = Compiled(pnet, "f32", threads)
         self._lock = threading.Lock()
         self._pictures = 0
@@ -148,8 +151,8 @@ class OpenVinoMtcnnNetworks:
         offsets, probabilities = self._rnet(patches)
         return probabilities[:, 1], offsets
 
-    def finish(self, patches: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        offsets, landmarks, probabilities = self._onet(patches)
+    def finish(self, patches: FloatArray, *, rough: bool = False) -> tuple[FloatArray, FloatArray, FloatArray]:
+        offsets, landmarks, probabilities = (self._rough_onet if rough else self._onet)(patches)
         return probabilities[:, 1], offsets, landmarks
 
     def _for(self, height: int, width: int) -> Compiled:
