@@ -16,6 +16,7 @@ from typing import Any
 
 from errors import ConfigurationError
 from setting_kinds import Decimal, Kind, Secret, Whole
+from settings_of_cluster import ClusterSettings
 from settings_of_recognition import RecognitionSettings
 from settings_of_service import ServiceSettings
 
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Settings(ServiceSettings, RecognitionSettings):
+class Settings(ClusterSettings, ServiceSettings, RecognitionSettings):
     """All settings, checked when made: a value out of range raises ConfigurationError, whoever passes it.
 
     ``Settings()`` has the defaults, ``Settings.from_env()`` what the environment says. For what a setting does and

@@ -170,9 +170,10 @@ class Secret:
 
 @dataclass(frozen=True)
 class Text:
-    """Printable text of at most ``longest`` characters."""
+    """Printable text of at most ``longest`` characters. optional: None as well, which no variable says."""
 
     longest: int
+    optional: bool = False
 
     @property
     def allowed(self) -> str:
@@ -182,6 +183,8 @@ class Text:
         return text
 
     def accepts(self, value: Any) -> bool:
+        if value is None:
+            return self.optional
         return isinstance(value, str) and 0 < len(value) <= self.longest and value.isprintable()
 
 

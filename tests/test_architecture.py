@@ -29,7 +29,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "setting_kinds": frozenset({"errors"}),
     "settings_of_recognition": frozenset({"setting_kinds"}),
     "settings_of_service": frozenset({"setting_kinds"}),
-    "config": frozenset({"settings_of_recognition", "settings_of_service", "setting_kinds", "errors"}),
+    "settings_of_cluster": frozenset({"setting_kinds"}),
+    "config": frozenset(
+        {"settings_of_cluster", "settings_of_recognition", "settings_of_service", "setting_kinds", "errors"}
+    ),
     "recognizer": frozenset({"errors"}),
     "training": frozenset({"recognizer", "errors"}),
     "attendance": frozenset({"errors"}),
@@ -37,6 +40,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "sample_class": frozenset({"errors"}),
     # what joins the domain with recognition and training, and knows no web
     "operations": frozenset({"attendance", "recognizer", "training", "errors"}),
+    # recognition and training on the machines of a cluster
+    "cluster": frozenset({"operations", "training", "recognizer", "config", "errors"}),
     "api": frozenset({"operations", "attendance", "recognizer", "errors"}),
     # the data folder and the command line of the server, which takes its application as an argument
     "data_folder": frozenset({"attendance", "recognizer", "config", "errors"}),
@@ -53,7 +58,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "gunicorn": frozenset(),
     "app": frozenset(
         {
-            *("api", "operations", "attendance", "training", "recognizer"),
+            *("api", "cluster", "operations", "attendance", "training", "recognizer"),
             *("serving", "diagnosis", "data_folder", "config", "setting_kinds", "errors"),
         }
     ),
@@ -65,7 +70,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         }
     ),
     "demo": frozenset({"demonstration", "errors"}),
-    **{command: frozenset({"training", "recognizer", "config", "errors"}) for command in COMMANDS},
+    **{command: frozenset({"cluster", "training", "recognizer", "config", "errors"}) for command in COMMANDS},
 }
 
 ENGINES = ("recognizer.engines",)
@@ -79,6 +84,7 @@ KEPT_TO: dict[str, tuple[str, ...]] = {
     "facenet_pytorch": ENGINES,
     "openvino": ENGINES,
     "numba": ("recognizer.compiled",),
+    "ray": ("cluster",),
     "cv2": IMAGE_MODULES,
     "sqlalchemy": ("attendance",),
     "alembic": ("attendance",),
