@@ -121,7 +121,7 @@ def test_students_are_added_by_hand_and_their_days_changed(course_page: Callable
     button(page, "Change the enrolment of Nadia New").click()
     button(dialog(page), "End today").click()
     expect(row(page, "Nadia New")).to_contain_text(", to ")
-    page.get_by_role("status").get_by_role("button", name="Undo").last.click()
+    page.locator(".toast").last.get_by_role("button", name="Undo").click()
     expect(row(page, "Nadia New")).not_to_contain_text(", to ")
 
     button(page, "Change the enrolment of Nadia New").click()

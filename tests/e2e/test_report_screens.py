@@ -72,7 +72,7 @@ def test_from_who_is_slipping_to_their_marks(page_of: Callable[..., Page], cours
     part = page.get_by_role("region", name="PROG-1")
     expect(part).to_contain_text("at risk")
     expect(part.get_by_role("img", name="5 of 6 sessions attended")).to_be_visible()
-    assert part.locator(".session-marks li").count() == 6
+    expect(part.locator(".session-marks li")).to_have_count(6)
     expect(part.locator(".session-marks li").filter(has_text="absent")).to_have_count(1)
     assert violations(page) == []
     part.get_by_role("link", name=re.compile("Introduction to Programming")).click()
@@ -84,7 +84,7 @@ def test_a_course_shows_those_at_risk_first(page_of: Callable[..., Page], course
     expect(row(page, "Daniel Okafor")).to_contain_text("at risk")
     assert students(page)[0] == "Daniel Okafor" and len(students(page)) == 5
     expect(row(page, "Chiara Rossi").get_by_role("img", name="6 of 6 sessions attended")).to_be_visible()
-    assert row(page, "Daniel Okafor").locator(".squares title", has_text="absent").count() == 1
+    expect(row(page, "Daniel Okafor").locator(".squares title", has_text="absent")).to_have_count(1)
     expect(chart(page)).to_have_attribute("aria-label", re.compile(r"Attendance of 6 sessions, .* Needed: 90 %"))
     assert violations(page) == []
 

@@ -139,7 +139,7 @@ def test_keys_decide_one_after_the_other_and_take_back(
     expect(page.get_by_role("img", name="The face to decide about")).to_have_js_property("naturalWidth", 160)
     expect(face(page).get_by_role("button", name=re.compile("Amina Yusuf"))).to_contain_text("not sure")
     expect(face(page)).not_to_contain_text("0.55")
-    assert face(page).locator(".pictures img").count() == 8
+    expect(face(page).locator(".pictures img")).to_have_count(8)
     assert violations(page) == []
 
     page.keyboard.press("ArrowRight")
