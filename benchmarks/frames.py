@@ -51,8 +51,8 @@ class FixedModel:
     def __init__(self, classifier: FaceClassifier) -> None:
         self._classifier = classifier
 
-    def snapshot(self) -> tuple[FaceClassifier, str]:
-        return self._classifier, "benchmark"
+    def snapshot(self) -> tuple[FaceClassifier, str, int]:
+        return self._classifier, "benchmark", 0
 
 
 class Plain:

@@ -4,14 +4,15 @@ The order of steps is what makes a publication safe to kill at any point:
 
 1. The complete set of files goes into ``history/.<version>.tmp-<random>/``, each brought to the disk, and the
    folder is renamed to ``history/<version>/``. Killed here, a hidden folder is left, removed by the next run.
-2. ``MANIFEST.json`` is replaced by one that lists the new file as well. The model in use stays listed: killed
-   here, it still loads.
+2. ``MANIFEST.json`` is replaced by one that lists the new file as well, as the newest. The model in use stays listed:
+   killed here, it still loads.
 3. Activation. Copies of the version's files are written under temporary names beside the old ones; when all
    are on the disk they are renamed into place, ``face_classifier_v1.pkl`` last. It is self-contained and the
    only file a loader reads, so that this one rename *is* the activation. The other files are for analysis;
    killed among them, some describe the new version while the old one is still in use, until the next run.
 
-Going back to an earlier version is step 3 alone. A lock file keeps two runs apart.
+Going back to an earlier version is step 3 alone, and a manifest that calls that version the newest. A lock file keeps
+two runs apart.
 
 A model file of an old version that lies there before the first publication is taken into the history first,
 with its labels, so that it stays loadable throughout and can be gone back to.
@@ -33,7 +34,16 @@ import numpy as np
 from errors import ModelError, ModelIntegrityError, ModelNotFoundError, SmartAttendanceError
 from recognizer import durable_files
 from recognizer.artifact import LABELS_FILE, MODEL_FILE, ClassifierArtifact, check_model_version, decode, encode
-from recognizer.manifest import MANIFEST_FILE, ManifestEntry, read_manifest, sha256_of, sign, verify, write_manifest
+from recognizer.manifest import (
+    MANIFEST_FILE,
+    ManifestEntry,
+    put_to_use,
+    read_manifest,
+    sha256_of,
+    sign,
+    verify,
+    write_manifest,
+)
 from recognizer.unpickling import restricted_loads
 
 HISTORY_FOLDER = "history"
@@ -90,8 +100,7 @@ def publish(
                 created_at=str(artifact.metadata["created_at"]),
                 hmac=None if signing_key is None else sign(sha256, version, signing_key),
             )
-            write_manifest(output_dir, entries)
-            put_in_use(output_dir, folder)
+            bring_into_use(output_dir, folder, entries, sha256)
         except BaseException:
             # Not when the last rename was done and only the tidying up behind it failed.
             if active_sha256(output_dir) != sha256:
@@ -117,7 +126,6 @@ def activate(
         entries = read_manifest(output_dir)
         if entries is None:
             entries = known_entries(output_dir)
-            write_manifest(output_dir, entries)
         sha256 = sha256_of((folder / MODEL_FILE).read_bytes())
         entry = entries.get(sha256)
         if entry is None or entry.model_version != version:
@@ -127,7 +135,7 @@ def activate(
             )
         if signing_key is not None:
             verify(entry, sha256, signing_key)
-        put_in_use(output_dir, folder)
+        bring_into_use(output_dir, folder, entries, sha256)
     _logger.info("activated model %s in %s", version, output_dir)
     return StoredVersion(version, entry.created_at, sha256, entry.size, active=True)
 
@@ -186,6 +194,18 @@ def store(folder: Path, files: Mapping[str, bytes]) -> None:
         durable_files.remove(temporary)
         raise
     durable_files.sync_folder(folder.parent)
+
+
+def bring_into_use(
+    output_dir: Path, folder: Path, entries: Mapping[str, ManifestEntry], sha256: str
+) -> dict[str, ManifestEntry]:
+    """Make the version in ``folder``, whose model file has the hash ``sha256``, the newest of ``entries`` and the one
+    in use; the entries as they are now. For one who holds the lock."""
+    entries = put_to_use(entries, sha256)
+    # before the file: whoever finds the file in use must find when that was
+    write_manifest(output_dir, entries)
+    put_in_use(output_dir, folder)
+    return entries
 
 
 def put_in_use(output_dir: Path, folder: Path) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -111,10 +112,11 @@ class ClassifierLoader(Generic[T]):
             raise ModelNotFoundError(f"no model is loaded{why}; run python train_production_model.py")
         return current
 
-    def snapshot(self) -> tuple[T, str]:
-        """The classifier in use and its model version, taken together: what a pipeline works with for one image."""
+    def snapshot(self) -> tuple[T, str, int]:
+        """The classifier in use, its model version and its generation, taken together: what a pipeline works with for
+        one image."""
         loaded = self.current
-        return loaded.classifier, loaded.info.model_version
+        return loaded.classifier, loaded.info.model_version, loaded.info.generation
 
     def status(self) -> LoaderStatus:
         current, refusal = self._current, self._refusal
@@ -131,6 +133,15 @@ class ClassifierLoader(Generic[T]):
             if self._current is not None and self._refusal is None and self._tried == before:
                 return self._current
             return self._load()
+
+    def catch_up(self, generation: int) -> int:
+        """Look at the file now when the model in use is older than ``generation``; the generation of the one in use
+        then. A file that was refused is not tried again. Raises ModelNotFoundError when there has been none yet."""
+        if self.current.info.generation < generation and self._changed():
+            with self._lock, suppress(ModelError):  # then it is in the status
+                if self._changed():
+                    self._load()
+        return self.current.info.generation
 
     def start_watching(self) -> None:
         """Look at the file every ``poll_seconds`` in a thread of its own, until ``close``."""
@@ -224,8 +235,9 @@ class ClassifierLoader(Generic[T]):
     def _checked(self, data: bytes, sha256: str) -> LoadedModel[T]:
         artifact, info = artifact_from_bytes(data, self._path, signing_key=self._signing_key)
         current = self._current
-        if current is not None and current.info == info:
-            return current  # only touched, or put back after a file that was refused
+        if current is not None and replace(current.info, generation=info.generation) == info:
+            # only touched, or put back after a file that was refused, or put to use again
+            return current if current.info == info else replace(current, info=info)
         if self._embedder is not None:
             check_embedder(artifact, self._embedder)
         classifier = self._build(artifact)
@@ -233,7 +245,7 @@ class ClassifierLoader(Generic[T]):
         return LoadedModel(classifier, info, datetime.now(UTC))
 
     def _stamp(self) -> _Stamp:
-        return _stamp_of(self._path), _stamp_of(self._path.with_name(MANIFEST_FILE))
+        return stamp_of(self._path), stamp_of(self._path.with_name(MANIFEST_FILE))
 
 
 def check_embedder(artifact: ClassifierArtifact, embedder: EmbedderInfo) -> None:
@@ -291,7 +303,8 @@ def _as_model_error(error: Exception) -> ModelError:
     return ModelFormatError(f"the model cannot be put to use ({text}); train again")
 
 
-def _stamp_of(path: Path) -> tuple[int, int, int] | None:
+def stamp_of(path: Path) -> tuple[int, int, int] | None:
+    """What changes with the content of the file ``path``; None where there is none."""
     try:
         found = path.stat()
     except OSError:

@@ -3,6 +3,9 @@
 It lies beside the model file and lists every version in ``history/``. A model file that it does not list was
 cut short, altered, or put there by hand. With a signing key each entry carries an HMAC-SHA256, so that one who
 can write files but has no key can add no model.
+
+It also says in which order models were put to use: the one with the highest ``activated`` is the newest, whenever it
+was trained. Processes that have not all loaded the same one yet can tell by it who is behind.
 """
 
 from __future__ import annotations
@@ -10,8 +13,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from errors import ModelIntegrityError
@@ -22,12 +26,14 @@ MANIFEST_FILE = "MANIFEST.json"
 
 @dataclass(frozen=True, slots=True)
 class ManifestEntry:
-    """One model file. size: bytes. created_at: ISO 8601 UTC. hmac: hexadecimal, None when unsigned."""
+    """One model file. size: bytes. created_at: ISO 8601 UTC. hmac: hexadecimal, None when unsigned. activated: when it
+    was last put to use, as a number that is higher each time; 0 when that was never, or not written down."""
 
     model_version: str
     size: int
     created_at: str
     hmac: str | None
+    activated: int = 0
 
 
 def read_manifest(folder: Path) -> dict[str, ManifestEntry] | None:
@@ -40,7 +46,7 @@ def read_manifest(folder: Path) -> dict[str, ManifestEntry] | None:
     except (OSError, UnicodeDecodeError) as error:
         raise ModelIntegrityError(f"{path} cannot be read ({error}); {_REMEDY}") from error
     try:
-        return {sha256: _entry(item) for sha256, item in json.loads(text).items()}
+        return {sha256: entry_of(item) for sha256, item in json.loads(text).items()}
     except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
         raise ModelIntegrityError(f"{path} is damaged; {_REMEDY}") from error
 
@@ -51,15 +57,18 @@ _REMEDY = "train again, which writes it anew from the history folder"
 def write_manifest(folder: Path, entries: Mapping[str, ManifestEntry]) -> None:
     """Replace the manifest of ``folder``. Raises OSError, after which the old one is there."""
     content = {
-        sha256: {
-            "model_version": entry.model_version,
-            "size": entry.size,
-            "created_at": entry.created_at,
-            "hmac": entry.hmac,
-        }
+        sha256: asdict(entry)
         for sha256, entry in sorted(entries.items(), key=lambda item: (item[1].created_at, item[0]))
     }
     write_atomically(folder / MANIFEST_FILE, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def put_to_use(entries: Mapping[str, ManifestEntry], sha256: str) -> dict[str, ManifestEntry]:
+    """``entries`` with the one of ``sha256`` as the newest. By the clock (milliseconds since 1970), so that the number
+    also grows when the entry that had the highest is gone; by one when the clock was set back."""
+    highest = max(entry.activated for entry in entries.values())
+    now = time.time_ns() // 1_000_000
+    return {**entries, sha256: replace(entries[sha256], activated=max(now, highest + 1))}
 
 
 def sha256_of(data: bytes) -> str:
@@ -84,11 +93,14 @@ def verify(entry: ManifestEntry, sha256: str, key: bytes) -> None:
         )
 
 
-def _entry(item: Mapping[str, object]) -> ManifestEntry:
+def entry_of(item: Mapping[str, object]) -> ManifestEntry:
+    """What ``dataclasses.asdict`` made of an entry. Raises KeyError, TypeError, ValueError where it is none."""
     version, size, created_at = item["model_version"], item["size"], item["created_at"]
-    signature = item["hmac"]
+    signature, activated = item["hmac"], item.get("activated", 0)
     if not isinstance(version, str) or type(size) is not int or not isinstance(created_at, str):
         raise ValueError("an entry of other types")
     if not (signature is None or isinstance(signature, str)):
         raise ValueError("an hmac of another type")
-    return ManifestEntry(version, size, created_at, signature)
+    if type(activated) is not int:
+        raise ValueError("a number of another type")
+    return ManifestEntry(version, size, created_at, signature, activated)

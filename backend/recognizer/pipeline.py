@@ -37,8 +37,8 @@ CLEAR_BY = {"facenet": 0.05}
 class ModelSource(Protocol):
     """Where the pipeline finds the model of the moment: a ClassifierLoader, or a fixed model in tests."""
 
-    def snapshot(self) -> tuple[FaceClassifier, str]:
-        """The classifier in use and its model version, taken together."""
+    def snapshot(self) -> tuple[FaceClassifier, str, int]:
+        """The classifier in use, its model version and its generation, taken together."""
         ...
 
 
@@ -69,7 +69,7 @@ class FaceRecognizer:
         Faces beyond ``max_faces`` are counted, not embedded. Raises ModelNotFoundError when no model is loaded.
         """
         check_image(image)
-        classifier, version = self._models.snapshot()
+        classifier, version, generation = self._models.snapshot()
         run = _Run(self.embedder, classifier, image, among, without)
         start = time.perf_counter()
         camera = None if tracker is None else _CameraRun(run, self.detector, tracker, captured_at, version)
@@ -93,6 +93,7 @@ class FaceRecognizer:
             milliseconds={**{stage: 1000 * taken for stage, taken in run.spent.items()}, "total": 1000 * (end - start)},
             skipped_faces=len(found) - len(faces),
             followed_faces=len(faces) - embedded,
+            model_generation=generation,
         )
 
 

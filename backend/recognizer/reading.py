@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from errors import ModelError, ModelFormatError, ModelIntegrityError, ModelNotFoundError, SmartAttendanceError
@@ -45,7 +46,7 @@ def artifact_from_bytes(
     """``load_artifact`` for bytes that were read from ``path``."""
     sha256 = sha256_of(data)
     # The manifest after the file: a publisher writes it before the file, so a new file is always listed by now.
-    verified = _verify(data, sha256, path, signing_key)
+    verified, generation = _verify(data, sha256, path, signing_key)
     content = restricted_loads(data, max_bytes)
     try:
         if legacy.is_legacy(content):
@@ -59,7 +60,7 @@ def artifact_from_bytes(
         raise ModelFormatError(
             f"the model file's content does not fit together ({error!r:.200}); train again"
         ) from error
-    return artifact, artifact.info(sha256, verified)
+    return artifact, replace(artifact.info(sha256, verified), generation=generation)
 
 
 def _labels_path(path: Path, sha256: str) -> Path:
@@ -68,7 +69,8 @@ def _labels_path(path: Path, sha256: str) -> Path:
     return archived_labels(path, sha256) or path.with_name(LABELS_FILE)
 
 
-def _verify(data: bytes, sha256: str, path: Path, signing_key: bytes | None) -> str:
+def _verify(data: bytes, sha256: str, path: Path, signing_key: bytes | None) -> tuple[str, int]:
+    """How it was checked, and its generation."""
     entries = read_manifest(path.parent)
     if entries is None:
         if signing_key is not None:
@@ -76,7 +78,7 @@ def _verify(data: bytes, sha256: str, path: Path, signing_key: bytes | None) -> 
                 f"a signing key is set, but {path.parent} has no {MANIFEST_FILE} with the model's signature; "
                 "train again with the key set"
             )
-        return "unverified"
+        return "unverified", 0
     entry = entries.get(sha256)
     if entry is None:
         raise ModelIntegrityError(
@@ -84,9 +86,9 @@ def _verify(data: bytes, sha256: str, path: Path, signing_key: bytes | None) -> 
             f"if you put this file there on purpose, move {MANIFEST_FILE} away"
         )
     if signing_key is None:
-        return "manifest"
+        return "manifest", entry.activated
     verify(entry, sha256, signing_key)
-    return "signed"
+    return "signed", entry.activated
 
 
 def _what_is_wrong(data: bytes, folder: Path, entries: dict[str, ManifestEntry]) -> str:

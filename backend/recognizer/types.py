@@ -153,7 +153,7 @@ class RecognitionResult:
 
     image_size: (width, height) pixels. milliseconds: wall time by stage (detect, embed, classify, total).
     skipped_faces: faces beyond the per-image cap; they were detected but not embedded. followed_faces: how many of the
-    faces took over what a frame before said of them.
+    faces took over what a frame before said of them. model_generation: as ``ModelInfo.generation``.
     """
 
     faces: tuple[RecognizedFace, ...]
@@ -162,6 +162,7 @@ class RecognitionResult:
     milliseconds: Mapping[str, float] = field(default_factory=dict)
     skipped_faces: int = 0
     followed_faces: int = 0
+    model_generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,8 @@ class EmbedderInfo:
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What is known of a loaded model. created_at: ISO 8601 UTC. verified: how it was checked
-    (``manifest``, ``signed`` or ``unverified`` for a file without manifest)."""
+    (``manifest``, ``signed`` or ``unverified`` for a file without manifest). generation: of two models the one that was
+    put to use later has the higher one, also when it is an earlier version; 0 when that is not known."""
 
     model_version: str
     sha256: str
@@ -193,3 +195,4 @@ class ModelInfo:
     created_at: str | None
     verified: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    generation: int = 0

@@ -20,6 +20,7 @@ from recognizer.reading import load_artifact
 from recognizer.types import ModelInfo
 from recognizer.weights import WeightsFile
 from training.cache import EmbeddingCache
+from training.embedding import LocalEmbedding
 from training.preparation import PreparedDataset, Progress, detector_key, prepare
 from training.samples import DEFAULT_LIMITS, Sample
 
@@ -39,9 +40,9 @@ class OpenedModel:
     detector_config: DetectorConfig
     limits: ImageLimits
 
-    def snapshot(self) -> tuple[FaceClassifier, str]:
+    def snapshot(self) -> tuple[FaceClassifier, str, int]:
         """As ``recognizer.pipeline.ModelSource``."""
-        return self.classifier, self.info.model_version
+        return self.classifier, self.info.model_version, self.info.generation
 
     def recognizer(self, max_faces: int = MAX_FACES) -> FaceRecognizer:
         """The way of a live frame, with the smallest face that the settings ask for."""
@@ -59,7 +60,8 @@ class OpenedModel:
     ) -> PreparedDataset:
         """``training.preparation.prepare`` with this model's networks. Raises DatasetError when no sample is usable."""
         try:
-            return prepare(samples, self.make_detector, self.embedder, cache, progress, self.limits)
+            embed = LocalEmbedding(self.make_detector, self.embedder, self.limits)
+            return prepare(samples, embed, cache, progress)
         except TrainingError as error:
             raise DatasetError(_why_none(samples, self.limits) or str(error)) from error
 

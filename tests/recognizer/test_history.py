@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ def test_a_published_model_lies_at_the_top_and_in_the_history(tmp_path: Path) ->
     assert np.load(top / LABELS_FILE).tolist() == ["student-00", "student-01", "student-02"]
     data = (top / MODEL_FILE).read_bytes()
     manifest = json.loads((top / MANIFEST_FILE).read_text())
+    activated = manifest[sha256_of(data)].pop("activated")
+    assert abs(activated - 1000 * time.time()) < 3_600_000
     assert manifest == {
         sha256_of(data): {
             "model_version": "v1",

@@ -47,10 +47,10 @@ class NearestCentroid:
 class Models:
     """A model source whose model can be exchanged, like the loader's."""
 
-    def __init__(self, classifier: Any, version: str = "v1") -> None:
-        self.current = (classifier, version)
+    def __init__(self, classifier: Any, version: str = "v1", generation: int = 0) -> None:
+        self.current = (classifier, version, generation)
 
-    def snapshot(self) -> tuple[Any, str]:
+    def snapshot(self) -> tuple[Any, str, int]:
         return self.current
 
 
@@ -140,7 +140,7 @@ def test_without_a_model_the_reason_comes_before_any_work(
     detector: FaceDetector, dlib_embedder: FaceEmbedder, group: RGBImage
 ) -> None:
     class Nothing:
-        def snapshot(self) -> tuple[NearestCentroid, str]:
+        def snapshot(self) -> tuple[NearestCentroid, str, int]:
             raise ModelNotFoundError("no model is loaded")
 
     with pytest.raises(ModelNotFoundError):
@@ -172,7 +172,10 @@ def test_eight_threads_get_the_answers_of_one(build: Build, group: RGBImage) -> 
 def test_one_result_is_of_one_model_when_models_are_exchanged_meanwhile(
     detector: FaceDetector, dlib_embedder: FaceEmbedder, group: RGBImage, centroids: dict[str, FloatArray]
 ) -> None:
-    versions = [(NearestCentroid(centroids, mark=f"{version}:"), version) for version in ("old", "new")]
+    versions = [
+        (NearestCentroid(centroids, mark=f"{version}:"), version, number)
+        for number, version in enumerate(("old", "new"))
+    ]
     models = Models(*versions[0])
 
     class Exchanging(FaceDetector):
@@ -189,7 +192,7 @@ def test_one_result_is_of_one_model_when_models_are_exchanged_meanwhile(
     recognizer = FaceRecognizer(Exchanging(), dlib_embedder, models)  # type: ignore[arg-type]
     for version in ("old", "new", "old"):
         result = recognizer.recognize(group)
-        assert result.model_version == version
+        assert (result.model_version, result.model_generation) == (version, int(version == "new"))
         assert names(result) == [f"{version}:person-{person}" for person in (3, 5, 8)]
 
 

@@ -302,8 +302,8 @@ class Models:
     def __init__(self, classifier: Nearest) -> None:
         self.classifier, self.version = classifier, "v1"
 
-    def snapshot(self) -> tuple[Nearest, str]:
-        return self.classifier, self.version
+    def snapshot(self) -> tuple[Nearest, str, int]:
+        return self.classifier, self.version, 0
 
 
 class Room:
