@@ -48,6 +48,8 @@ class Compiled:
         options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads
+            # each process would bind its threads to the first cores, and two processes share one
+            options["ENABLE_CPU_PINNING"] = False
         self._compiled = ov.Core().compile_model(model, "CPU", options)
         self._idle: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
 
