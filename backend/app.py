@@ -29,6 +29,7 @@ from attendance import settling, training_jobs
 from attendance.clock import Clock, SystemClock
 from attendance.database import Database
 from attendance.policy import Policy
+from cluster.recognizer import RayRecognizer
 from config import PREFIX, Settings, recognition_environment, shown, variable
 from data_folder import open_database, secret_key
 from operations import frame_intake
@@ -37,7 +38,7 @@ from operations.erasure import Eraser
 from operations.face_keeping import FaceKeeper
 from operations.housekeeping import Chore, Housekeeping
 from operations.inference import InferenceGate
-from operations.live import LiveConfig, LiveRecognizer
+from operations.live import LiveRecognizer
 from operations.metrics import Metrics
 from operations.models import Models
 from operations.recognition import Recognizer
@@ -45,10 +46,8 @@ from operations.retention import Retention
 from operations.trainings import FOLDER as TRAININGS_FOLDER
 from operations.trainings import Trainings, TrainingSetup
 from operations.watching import Watch
-from recognizer.compute import compute_of
-from recognizer.detector import DetectorConfig
+from recognition import live_recognizer, signing_key
 from recognizer.images import ImageLimits
-from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
 from serving import main, places_of
 
 TRAINING_COMMAND = Path(__file__).with_name("train_production_model.py")
@@ -86,7 +85,7 @@ def create_app(
         recognizer=recognizer,
         inference=inference,
         metrics=metrics,
-        models=Models(settings.model_dir, _signing_key(settings), recognizer, database),
+        models=Models(settings.model_dir, signing_key(settings), recognizer, database),
         trainings=Trainings(_training_setup(settings, recognizer, eraser), database, clock or SystemClock()),
         enrolment=Enrolment(database, places.files, inference),
         faces=faces,
@@ -195,7 +194,7 @@ def _policy(settings: Settings) -> Policy:
 def _inference(settings: Settings, recognizer: Recognizer, metrics: Metrics) -> InferenceGate:
     return InferenceGate(
         recognizer,
-        workers=settings.inference_workers,
+        workers=settings.frames_at_once,
         queue=settings.inference_queue,
         deadline_seconds=settings.inference_deadline_seconds,
         limits=ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
@@ -203,31 +202,8 @@ def _inference(settings: Settings, recognizer: Recognizer, metrics: Metrics) -> 
     )
 
 
-def _recognizer(settings: Settings) -> LiveRecognizer:
-    def find_weights(choice: str) -> WeightsFile:
-        return resolve_weights(
-            choice,
-            facenet_file=settings.facenet_weights,
-            cache_dir=settings.cache_dir or default_cache_dir(),
-            allow_download=settings.allow_download,
-            progress=None,
-            announce=_logger.info,
-        )
-
-    config = LiveConfig(
-        model_dir=settings.model_dir,
-        embedder=settings.embedder,
-        detector=DetectorConfig(
-            min_face_size=settings.min_face_size,
-            thresholds=settings.detector_thresholds,
-            min_probability=settings.detector_min_probability,
-        ),
-        max_faces=settings.max_faces_per_image,
-        compute=compute_of(settings),
-        signing_key=_signing_key(settings),
-        poll_seconds=settings.model_poll_seconds,
-    )
-    return LiveRecognizer(config, find_weights)
+def _recognizer(settings: Settings) -> Recognizer:
+    return RayRecognizer(settings) if settings.recognizer == "ray" else live_recognizer(settings)
 
 
 def _training_setup(settings: Settings, recognizer: Recognizer, eraser: Eraser) -> TrainingSetup:
@@ -235,7 +211,8 @@ def _training_setup(settings: Settings, recognizer: Recognizer, eraser: Eraser) 
     told how to reach the database, or what signs the cookies."""
 
     def embedder() -> str:
-        return recognizer.embedder_info.id if isinstance(recognizer, LiveRecognizer) else settings.embedder
+        real = isinstance(recognizer, LiveRecognizer | RayRecognizer)
+        return recognizer.embedder_info.id if real else settings.embedder
 
     ours = (PREFIX, variable("database_url"))
     environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(ours)}
@@ -247,10 +224,6 @@ def _training_setup(settings: Settings, recognizer: Recognizer, eraser: Eraser) 
         embedder=embedder,
         erase=eraser.run_pending,
     )
-
-
-def _signing_key(settings: Settings) -> bytes | None:
-    return None if settings.model_signing_key is None else settings.model_signing_key.encode()
 
 
 def _metrics(database: Database, recognizer: Recognizer) -> Metrics:

@@ -45,6 +45,11 @@ class Settings(ClusterSettings, ServiceSettings, RecognitionSettings):
             if not metadata["kind"].accepts(value):
                 raise ConfigurationError(_refusal(name, metadata["kind"], metadata["unit"], value))
 
+    @property
+    def frames_at_once(self) -> int:
+        """How many frames one server process has under way at once, here or in the cluster."""
+        return self.ray_frames if self.recognizer == "ray" else self.inference_workers
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """The settings that ``environ`` gives, the defaults for the rest.

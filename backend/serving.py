@@ -19,6 +19,7 @@ from attendance import accounts, links
 from attendance.actor import system_actor
 from attendance.clock import SystemClock
 from attendance.database import DatabaseError
+from cluster import connection
 from config import Settings
 from data_folder import database_of, make_private, open_database
 from diagnosis import command as doctor
@@ -67,6 +68,8 @@ def main(create_app: CreateApp, argv: Sequence[str] | None = None) -> int:
             return _setup_link(settings)
         if arguments.command == "reset-link":
             return _reset_link(settings, arguments.email)
+        if arguments.command == "recognizers":
+            return _recognizers(settings, remove=arguments.remove)
         if arguments.command == "check":
             return _check(settings, repair=arguments.repair, erase=arguments.erase)
         return serve(settings, create_app)
@@ -101,6 +104,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ID",
         help="erase everything made of the face of the student with this external id, who has no consent; first of all",
     )
+    recognizers = commands.add_parser(
+        "recognizers", help="start the recognizers of the Ray cluster, or exchange them for those the settings describe"
+    )
+    recognizers.add_argument("--remove", action="store_true", help="take them away")
     doctor.add_options(commands.add_parser("doctor", help=doctor.HELP, description=doctor.DESCRIPTION))
     return parser
 
@@ -149,6 +156,24 @@ def _check(settings: Settings, *, repair: bool, erase: Sequence[str]) -> int:
     return LEFT if left else FINE
 
 
+def _recognizers(settings: Settings, *, remove: bool) -> int:
+    connection.installed()
+    # not above: it needs Ray, which a server on one machine does without
+    from cluster import deployment
+
+    if remove:
+        deployment.remove(settings)
+        print("The recognizers are taken away.")
+        return FINE
+    print("Starting the recognizers ...", flush=True)
+    for report in deployment.deploy(settings):
+        current = report.status.current
+        model = f"model {current.model_version}" if current else report.status.refused or "no model yet"
+        print(f"  on {report.machine}: {report.embedder.id}, {model}")
+    print("They answer. Now start the server processes with SMARTATTENDANCE_RECOGNIZER=ray.")
+    return FINE
+
+
 def serve(settings: Settings, create_app: CreateApp, greet: Greet | None = None, *, console: int = logging.INFO) -> int:
     """Serve until Ctrl-C or SIGTERM; the exit status. greet: called once it answers, with what it was started with;
     default: prints the link for making the first admin, while there is none. console: the least serious of what is
@@ -165,7 +190,7 @@ def serve(settings: Settings, create_app: CreateApp, greet: Greet | None = None,
             server = create_server(
                 application,
                 sockets=sockets,
-                threads=settings.inference_workers + settings.inference_queue + _THREADS,
+                threads=settings.frames_at_once + settings.inference_queue + _THREADS,
                 connection_limit=_CONNECTIONS,
                 asyncore_use_poll=True,
                 # a larger one is cut off unread; up to this the API refuses it and says why

@@ -1,0 +1,71 @@
+"""The way into a Ray cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from errors import ConfigurationError
+
+NAMESPACE = APPLICATION = "smartattendance"
+INSTALL = "pip install -r requirements-cluster.txt"
+_BACKEND = Path(__file__).resolve().parents[1]
+_ANSWERS_WITHIN_SECONDS = 5.0
+
+_logger = logging.getLogger(__name__)
+
+
+def connect(address: str | None) -> ModuleType:
+    """``ray``, connected to the cluster at ``address`` (``host:port`` of its head; None: the one that this machine
+    belongs to). Raises ConfigurationError that says what to do."""
+    ray = installed()
+    if ray.is_initialized():
+        return ray
+    if address is not None:
+        _check_answers(address)
+    options: dict[str, Any] = {
+        "address": address or "auto",
+        "namespace": NAMESPACE,
+        # every machine has this release at the same place
+        "runtime_env": {"env_vars": {"PYTHONPATH": os.fspath(_BACKEND)}},
+        # what others print on their machines is in Ray's logs there
+        "log_to_driver": False,
+        "logging_level": logging.WARNING,
+    }
+    try:
+        ray.init(**options)
+    except Exception as error:  # Ray raises ConnectionError, RuntimeError, ValueError and its own
+        where = f"at {address}" if address else "that this machine belongs to"
+        raise ConfigurationError(
+            f"there is no Ray cluster {where} ({str(error).splitlines()[0]:.200}); start Ray on this machine: "
+            "ray start --address HEAD:6379 --num-cpus 0, or on the head: ray start --head"
+        ) from error
+    _logger.info("connected to the Ray cluster at %s", ray.get_runtime_context().gcs_address)
+    return ray
+
+
+def installed() -> ModuleType:
+    """The module ``ray``. Raises ConfigurationError where it is missing."""
+    # Ray would send facts about the cluster to its makers
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise ConfigurationError(f"Ray is not installed here; run: {INSTALL}") from error
+    return ray
+
+
+def _check_answers(address: str) -> None:
+    """Raise ConfigurationError unless something listens there: Ray itself would go on trying for minutes."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), _ANSWERS_WITHIN_SECONDS):
+            return
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"no Ray head answers at {address} ({error}); name it as host:port, as `ray start --head` prints it"
+        ) from error

@@ -1,0 +1,180 @@
+"""Recognition on the machines of a Ray cluster, for a server process that holds no network and no model."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from cluster.connection import APPLICATION, connect
+from cluster.refusal import Refusal
+from cluster.roll import Report, summed_up, the_roll
+from config import Settings
+from errors import BusyError, ConfigurationError, ModelError
+from operations.cameras import Camera
+from recognizer.artifact import MODEL_FILE
+from recognizer.loader import LoaderStatus
+from recognizer.manifest import sha256_of
+from recognizer.reading import read_model_file
+from recognizer.types import DetectedFace, EmbedderInfo, RecognitionResult, RGBImage
+
+# A recognizer or its machine is lost while it has a frame in hand: another one is asked, so often in all.
+_TRIES = 3
+# Between two looks at the roll; in between, what was found then is told.
+_LOOKS_EVERY_SECONDS = 1.0
+_READY_WITHIN_SECONDS = 60.0
+# How long who has just published a model waits for the recognizers to take it.
+_TAKEN_WITHIN_SECONDS = 5.0
+
+_logger = logging.getLogger(__name__)
+
+
+class RayRecognizer:
+    """See ``operations.recognition.Recognizer``. Thread-safe.
+
+    Whatever the cluster cannot answer in time is a BusyError, after which a camera sends its next frame: who is in the
+    cluster, and which machine was lost, is nothing that a lesson has to know.
+    """
+
+    def __init__(self, settings: Settings, publish: Callable[[], object] | None = None) -> None:
+        """publish: brings the models of the model folder into the model store, where there is one."""
+        self._settings, self._publish = settings, publish
+        self._lock = threading.Lock()
+        self._ray: Any = None
+        self._handle: Any = None
+        self._roll: Any = None
+        self._reports: list[Report] = []
+        self._looked_at = 0.0
+
+    def start(self) -> None:
+        """Connect, and wait for the first recognizer. Raises ConfigurationError."""
+        if self._handle is not None:
+            return
+        ray = connect(self._settings.ray_address)
+        from ray import serve
+
+        try:
+            handle = serve.get_app_handle(APPLICATION)
+        except Exception as error:
+            raise ConfigurationError(
+                "the cluster has no recognizers; start them with: python app.py recognizers"
+            ) from error
+        self._ray, self._roll = ray, the_roll(ray)
+        if self._publish is not None:
+            self._publish()
+        deadline = time.monotonic() + _READY_WITHIN_SECONDS
+        while not self._look():
+            if time.monotonic() > deadline:
+                raise ConfigurationError(
+                    "no recognizer of the cluster reports; ray status shows whether there is a free processor for one"
+                )
+            time.sleep(0.2)
+        self._handle = handle
+
+    def close(self) -> None:
+        """The connection is Ray's, and ends with the process."""
+
+    @property
+    def embedder_info(self) -> EmbedderInfo:
+        """Of the networks in the cluster."""
+        reports = self._reports or self._look()
+        if not reports:
+            raise RuntimeError("no recognizer of the cluster has reported yet")
+        return reports[0].embedder
+
+    def recognize(
+        self,
+        image: RGBImage,
+        *,
+        among: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
+        camera: Camera | None = None,
+    ) -> RecognitionResult:
+        handle = self._handle if camera is None else self._handle.options(multiplexed_model_id=camera.key)
+        result: RecognitionResult = self._ask(handle.recognize, image, among, without, camera)
+        return result
+
+    def detect(self, image: RGBImage) -> tuple[DetectedFace, ...]:
+        faces: tuple[DetectedFace, ...] = self._ask(self._handle.detect, image)
+        return faces
+
+    def model_status(self) -> LoaderStatus:
+        if time.monotonic() - self._looked_at > _LOOKS_EVERY_SECONDS:
+            self._look()
+        return summed_up(self._reports)
+
+    def reload(self) -> LoaderStatus:
+        """Wait a moment for the recognizers to take the model that lies in the model folder now, or to refuse it."""
+        if self._publish is not None:
+            self._publish()
+        try:
+            wanted = sha256_of(read_model_file(self._settings.model_dir / MODEL_FILE))
+        except ModelError:
+            wanted = None
+        deadline = time.monotonic() + _TAKEN_WITHIN_SECONDS
+        while not all(_has_seen(report, wanted) for report in self._look()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return summed_up(self._reports)
+
+    def _look(self) -> list[Report]:
+        """The reports as they are now; those of before where the roll does not answer."""
+        try:
+            reports = self._ray.get(self._roll.reports.remote(), timeout=2)
+        except (self._ray.exceptions.RayError, ValueError):
+            try:
+                self._roll = the_roll(self._ray)
+            except Exception as error:
+                _logger.warning("the cluster does not say which recognizers it has: %s", error)
+            reports = self._reports
+        with self._lock:
+            self._reports, self._looked_at = list(reports), time.monotonic()
+        return self._reports
+
+    def _ask(self, method: Any, *arguments: Any) -> Any:
+        """The answer of whichever recognizer is free first. Raises BusyError, and what the recognizer raises."""
+        from ray.serve.exceptions import BackPressureError
+
+        errors = self._ray.exceptions
+        deadline = time.monotonic() + self._settings.inference_deadline_seconds
+        for attempt in range(_TRIES):
+            response = method.remote(*arguments)
+            try:
+                answer = response.result(timeout_s=max(0.1, deadline - time.monotonic()))
+            except BackPressureError as error:
+                raise BusyError(
+                    "more pictures are being sent than the cluster can recognise; try again in 1 s",
+                    retry_after=1,
+                    code="queue_full",
+                ) from error
+            except TimeoutError as error:
+                response.cancel()
+                raise BusyError(
+                    f"the cluster had no answer within {self._settings.inference_deadline_seconds:g} s; send a newer "
+                    "picture in 1 s",
+                    retry_after=1,
+                    code="deadline",
+                ) from error
+            except errors.RayTaskError as error:
+                _logger.error("a recognizer failed: %s", str(error).splitlines()[-1] if str(error) else error)
+                raise
+            except Exception as error:  # a recognizer, its machine or the way there is lost; Ray has many names for it
+                if attempt + 1 < _TRIES and time.monotonic() < deadline:
+                    _logger.warning("a recognizer was lost (%s), another one is asked", type(error).__name__)
+                    continue
+                raise BusyError(
+                    "the cluster does not answer at this moment; try again in 2 s", retry_after=2, code="cluster_away"
+                ) from error
+            if isinstance(answer, Refusal):
+                raise answer.error()
+            return answer
+        raise AssertionError("every attempt returns or raises")
+
+
+def _has_seen(report: Report, sha256: str | None) -> bool:
+    """Whether a recognizer has the model with this hash, or has said why not; None: has none."""
+    current, refused = report.status.current, report.status.refused_sha256
+    if sha256 is None:
+        return current is None
+    return (current is not None and current.sha256 == sha256) or refused == sha256

@@ -1,0 +1,134 @@
+"""A recognizer of the cluster: the server's own ``LiveRecognizer``, which Ray Serve runs on as many machines as there
+are, starts more of where frames wait, and starts again where one is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import tempfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import ray
+from ray import serve
+
+from cluster.model_store import Mirror, ModelStore
+from cluster.refusal import Refusal
+from cluster.roll import REPORTS_EVERY_SECONDS, Report, the_roll
+from config import Settings, variable
+from errors import ConfigurationError, SmartAttendanceError
+from operations.cameras import MOST_CAMERAS, Camera
+from recognition import live_recognizer
+from recognizer.types import DetectedFace, RecognitionResult, RGBImage
+
+# Frames that one recognizer has in hand: while one is detected, faces of others share an embedding batch.
+IN_HAND = 4
+
+T = TypeVar("T")
+
+
+class Replica:
+    """Made by Ray Serve; every method returns its answer or a ``Refusal``."""
+
+    def __init__(self, settings: Settings, *, signed: bool) -> None:
+        """settings: of who deployed it, without secrets. signed: whether models must be signed, with the key of this
+        machine's environment."""
+        settings = _of_this_machine(settings, signed=signed)
+        self._pool = ThreadPoolExecutor(IN_HAND, thread_name_prefix="frame")
+        self._mirror = _mirror(settings)
+        self._live = live_recognizer(settings, None if self._mirror is None else self._mirror.folder)
+        self._live.start()
+        self._reporter = _Reporter(self._report)
+        self._reporter.start()
+
+    async def recognize(
+        self, image: RGBImage, among: frozenset[str] | None, without: frozenset[str], camera: Camera | None
+    ) -> RecognitionResult | Refusal:
+        """As ``operations.recognition.Recognizer`` has it."""
+        if camera is not None:
+            await self._follows(serve.get_multiplexed_model_id())
+
+        def answer() -> RecognitionResult:
+            if camera is not None and self._mirror is not None and self._is_behind(camera.model_at_least):
+                self._mirror.pull_now()
+            return self._live.recognize(image, among=among, without=without, camera=camera)
+
+        return await self._run(answer)
+
+    async def detect(self, image: RGBImage) -> tuple[DetectedFace, ...] | Refusal:
+        return await self._run(lambda: self._live.detect(image))
+
+    @serve.multiplexed(max_num_models_per_replica=MOST_CAMERAS)
+    async def _follows(self, camera: str) -> str:
+        """Lets Serve know that the faces of ``camera`` are followed here, so that it sends its next frame here too."""
+        return camera
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # it may not have been made to the end
+            self._reporter.end()
+            self._live.close()
+            if self._mirror is not None:
+                self._mirror.close()
+
+    async def _run(self, function: Callable[[], T]) -> T | Refusal:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, function)
+        except SmartAttendanceError as error:
+            return Refusal.of(error)
+
+    def _is_behind(self, generation: int) -> bool:
+        current = self._live.model_status().current
+        return current is None or current.generation < generation
+
+    def _report(self) -> Report:
+        status = self._live.model_status()
+        failed = None if self._mirror is None else self._mirror.error
+        if failed is not None and status.refused is None:
+            status = replace(status, refused=str(failed), refused_code="model_store")
+        replica = str(serve.get_replica_context().replica_id.unique_id)
+        return Report(replica, socket.gethostname(), self._live.embedder_info, status)
+
+
+class _Reporter(threading.Thread):
+    """Tells the roll again and again how it stands here."""
+
+    def __init__(self, report: Callable[[], Report]) -> None:
+        super().__init__(name="reporter", daemon=True)
+        self._report = report
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(REPORTS_EVERY_SECONDS):
+            # the roll may be lost with its machine for a moment; it is found again by its name
+            with suppress(ray.exceptions.RayError, ValueError):
+                ray.get(the_roll(ray).report.remote(self._report()), timeout=10)
+
+    def end(self) -> None:
+        self._ended.set()
+
+
+def _of_this_machine(settings: Settings, *, signed: bool) -> Settings:
+    """``settings`` with this machine's secret, and as many threads as the cluster gave us processors."""
+    key = Settings.from_env().model_signing_key
+    if signed and key is None:
+        raise ConfigurationError(
+            f"models are signed, but {variable('model_signing_key')} is not set in the environment that Ray was "
+            f"started with on {socket.gethostname()}; set it there"
+        )
+    threads = settings.threads or max(1, round(settings.ray_cpus))
+    return replace(settings, model_signing_key=key if signed else None, threads=threads)
+
+
+def _mirror(settings: Settings) -> Mirror | None:
+    """Of the model store, into a folder of this recognizer's own; None where there is none."""
+    if settings.model_store is None:
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="smartattendance-model-"))
+    mirror = Mirror(ModelStore(settings.model_store), folder, settings.model_poll_seconds)
+    mirror.start()
+    return mirror
