@@ -83,7 +83,8 @@ class FaceValues:
 @dataclass(frozen=True, slots=True)
 class FrameValues:
     """A picture that was taken in. key: the client's Idempotency-Key, or one made for it. width, height: pixels.
-    milliseconds: by stage. skipped_faces: beyond the most that are looked at in one picture."""
+    milliseconds: by stage. skipped_faces: beyond the most that are looked at in one picture. model_generation: higher
+    of a model that was put to use later; 0 when that is not known."""
 
     key: str
     body_sha256: str
@@ -94,6 +95,7 @@ class FrameValues:
     height: int
     milliseconds: Mapping[str, float] = field(default_factory=dict)
     skipped_faces: int = 0
+    model_generation: int = 0
 
 
 def band_of(face: FaceValues) -> Band | None:

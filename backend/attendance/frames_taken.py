@@ -33,7 +33,7 @@ from attendance.paging import Page, page_of
 from attendance.policy import Policy
 from attendance.settling import takes_frame
 from attendance.states import wrong_state
-from errors import ConflictError, InvalidRequestError
+from errors import BusyError, ConflictError, InvalidRequestError
 
 # Clocks of machines that keep the time differ by less than the first; a frame from later than the second is not from
 # the future, its clock is wrong.
@@ -41,6 +41,18 @@ CLOCKS_DIFFER = timedelta(seconds=5)
 CLOCK_IS_WRONG = timedelta(seconds=60)
 # A frame that left nothing behind is remembered so long, for when it is sent again.
 REMEMBERED = timedelta(hours=1)
+OLDER_MODEL = "older_model"
+"""Code of the error of a frame that only an older model than its session has seen could answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A frame that may be recognised. among, without: whom it may show, and whom never (external ids).
+    model_at_least: the generation of the newest model that has answered in this session; 0 when that is not known."""
+
+    among: frozenset[str]
+    without: frozenset[str]
+    model_at_least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +115,16 @@ def admit(
     body_sha256: str,
     moments: tuple[datetime, datetime],
     policy: Policy,
-) -> Taken | tuple[frozenset[str], frozenset[str]]:
-    """Before a frame is recognised: the answer, if it was given before; else whom it may show, and whom never (external
-    ids). moments: when it was captured and received. Raises ConflictError when the session does not take it."""
+) -> Taken | Admitted:
+    """Before a frame is recognised: the answer, if it was given before; else how it may be recognised. moments: when it
+    was captured and received. Raises ConflictError when the session does not take it."""
     session = require_session(db, actor, session_id, change=True)
     before = earlier(db, session_id, key, body_sha256)
     if before is not None:
         return Taken(shown(db, before), replayed=True)
     check_takes(session, *moments, policy)
-    return frozenset(rosters.recognisable(db, session)), rosters.without_consent(db)
+    among, without = frozenset(rosters.recognisable(db, session)), rosters.without_consent(db)
+    return Admitted(among, without, session.model_generation or 0)
 
 
 def take(
@@ -124,12 +137,15 @@ def take(
     now: datetime,
 ) -> Taken:
     """Take a recognised frame: under the lock on the session it is looked at again whether the session takes it and
-    does not have it yet, then its faces become marks. All of it in the transaction of ``db``, which writes."""
+    does not have it yet, then its faces become marks. All of it in the transaction of ``db``, which writes.
+
+    Raises ConflictError, and BusyError (``older_model``) when a newer model than the frame's has answered meanwhile."""
     session = require_session(db, actor, session_id, change=True, lock=True)
     before = earlier(db, session_id, frame.key, frame.body_sha256)
     if before is not None:
         return Taken(shown(db, before), replayed=True)
     check_takes(session, frame.captured_at, frame.received_at, policy)
+    _check_model(session, frame.model_generation)
     observed = observe(db, session, frame, faces, policy, now)
     asked = [face["review_item_id"] for face in observed.faces if face["review_item_id"] is not None]
     if observed.changes or observed.crops:
@@ -155,6 +171,25 @@ def take(
     }
     db.flush()
     return Taken(shown(db, observed.frame, faces if actor.is_admin else ()), replayed=False, crops=observed.crops)
+
+
+def _check_model(session: ClassSession, generation: int) -> None:
+    """Raise BusyError when ``session`` was answered by a newer model before; else note ``generation`` as the newest."""
+    newest = session.model_generation or 0
+    if 0 < generation < newest:
+        raise older_model()
+    if generation > newest:
+        session.model_generation = generation
+
+
+def older_model() -> BusyError:
+    """For who would have to answer a frame by an older model than its session has seen."""
+    return BusyError(
+        "a newer model has been put to use and has not come everywhere yet; send this frame again in a second. If this "
+        "goes on, GET /api/v1/model says what keeps it back; activating another version makes that one the newest",
+        retry_after=1,
+        code=OLDER_MODEL,
+    )
 
 
 def tally(db: Session, session: ClassSession) -> dict[str, int]:

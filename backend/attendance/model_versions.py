@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,7 +20,8 @@ _AT_ONCE = 500  # ids in one statement
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is known of a model. trained_at: aware, None when the model does not say. embedder: its id."""
+    """What is known of a model. trained_at: aware, None when the model does not say. embedder: its id. generation:
+    higher of one that was put to use later, 0 when that is not known."""
 
     version: str
     sha256: str
@@ -29,12 +30,17 @@ class Seen:
     embedder: str | None
     metrics: Mapping[str, Any] = field(default_factory=dict)
     thresholds: Mapping[str, Any] = field(default_factory=dict)
+    generation: int = 0
 
 
 def note(db: Session, model: Seen, now: datetime) -> None:
-    """Note that ``model`` is the one in use. Writes nothing when that is known."""
+    """Note that ``model`` is the one in use. Writes nothing when that is known, or when a newer one is: of several
+    processes the one that is behind, or cannot use the newer one, has no say."""
+    if 0 < model.generation < _newest(db):
+        return
     row = db.get(ModelVersion, model.version, with_for_update=True)
     if row is not None and row.active and row.sha256 == model.sha256:
+        row.model_generation = model.generation or None
         return
     db.execute(
         update(ModelVersion)
@@ -45,7 +51,7 @@ def note(db: Session, model: Seen, now: datetime) -> None:
     row = row or _added(db, model, now)
     row.sha256, row.trained_at, row.student_count = model.sha256, model.trained_at, model.student_count
     row.embedder, row.metrics, row.thresholds = model.embedder, dict(model.metrics), dict(model.thresholds)
-    row.active = True
+    row.active, row.model_generation = True, model.generation or None
     db.flush()
     audit.record(db, system_actor(), "model.use", "model", model.version, now, sha256=model.sha256)
 
@@ -61,10 +67,19 @@ def _added(db: Session, model: Seen, now: datetime) -> ModelVersion:
     return row
 
 
-def is_noted(db: Session, version: str, sha256: str) -> bool:
-    """Whether this very model is known to be the one in use."""
+def is_noted(db: Session, version: str, sha256: str, generation: int = 0) -> bool:
+    """Whether this very model is known to be the one in use, or a newer one is."""
+    if 0 < generation < _newest(db):
+        return True
     row = db.get(ModelVersion, version)
-    return row is not None and row.active and row.sha256 == sha256
+    if row is None or not row.active or row.sha256 != sha256:
+        return False
+    return (row.model_generation or 0) == generation
+
+
+def _newest(db: Session) -> int:
+    """The generation of the model in use, 0 when it is not known."""
+    return db.scalar(select(func.max(ModelVersion.model_generation)).where(ModelVersion.active)) or 0
 
 
 def seen(db: Session) -> Mapping[str, ModelVersion]:

@@ -80,6 +80,7 @@ def observe(
         captured_at=frame.captured_at,
         received_at=frame.received_at,
         model_version=frame.model_version,
+        model_generation=frame.model_generation or None,
     )
     db.add(row)
     db.flush()

@@ -1,7 +1,8 @@
 """A picture comes in: decoded, recognised, handed to the domain.
 
 No transaction is open while the networks compute, so others mark meanwhile; whether the session still takes the
-frame is looked at again afterwards.
+frame is looked at again afterwards. One that was recognised while another answered by a newer model is recognised once
+more, by that one.
 """
 
 from __future__ import annotations
@@ -20,10 +21,14 @@ from attendance.database import Database
 from attendance.faces_seen import FaceValues, FrameValues
 from attendance.frames_taken import Taken
 from attendance.policy import Policy
+from errors import BusyError
 from operations import review_crops
 from operations.cameras import Camera
 from operations.inference import InferenceGate
 from recognizer.types import Decision, RecognitionResult, RecognizedFace
+
+# How often a frame is recognised when models are exchanged just then.
+_TRIES = 3
 
 
 def take_in(
@@ -47,33 +52,44 @@ def take_in(
     received_at = clock.now()
     captured_at = frames_taken.moment_of_capture(captured_at, received_at)
     key, sha = key or secrets.token_hex(16), hashlib.sha256(picture).hexdigest()
-    with database.reading() as db:
-        admitted = frames_taken.admit(db, actor, session_id, key, sha, (captured_at, received_at), policy)
-    if isinstance(admitted, Taken):
-        return admitted
-    among, without = admitted
-    start = time.perf_counter()
-    camera = Camera(f"{session_id} {actor.user_id} {actor.name}", captured_at.timestamp(), policy.confirm_sightings)
-    image, result = inference.recognize(picture, among=among, without=without, camera=camera)
-    # what the networks took and the picture's decoding and waiting, which only the whole tells
-    spent = {**result.milliseconds, "recognise": 1000 * (time.perf_counter() - start)}
-    width, height = result.image_size
-    frame = FrameValues(
-        key=key,
-        body_sha256=sha,
-        captured_at=captured_at,
-        received_at=received_at,
-        model_version=result.model_version,
-        width=int(width),
-        height=int(height),
-        milliseconds={stage: float(value) for stage, value in spent.items()},
-        skipped_faces=result.skipped_faces,
-    )
-    faces = _values(result)
-    with database.writing() as db:
-        taken = frames_taken.take(db, actor, session_id, frame, faces, policy, clock.now())
-    review_crops.write(crops, image, result, taken.crops)
-    return taken
+    for tries_left in reversed(range(_TRIES)):
+        with database.reading() as db:
+            admitted = frames_taken.admit(db, actor, session_id, key, sha, (captured_at, received_at), policy)
+        if isinstance(admitted, Taken):
+            return admitted
+        start = time.perf_counter()
+        camera = Camera(
+            key=f"{session_id} {actor.user_id} {actor.name}",
+            captured_at=captured_at.timestamp(),
+            needed=policy.confirm_sightings,
+            model_at_least=admitted.model_at_least,
+        )
+        image, result = inference.recognize(picture, among=admitted.among, without=admitted.without, camera=camera)
+        # what the networks took and the picture's decoding and waiting, which only the whole tells
+        spent = {**result.milliseconds, "recognise": 1000 * (time.perf_counter() - start)}
+        width, height = result.image_size
+        frame = FrameValues(
+            key=key,
+            body_sha256=sha,
+            captured_at=captured_at,
+            received_at=received_at,
+            model_version=result.model_version,
+            width=int(width),
+            height=int(height),
+            milliseconds={stage: float(value) for stage, value in spent.items()},
+            skipped_faces=result.skipped_faces,
+            model_generation=result.model_generation,
+        )
+        try:
+            with database.writing() as db:
+                taken = frames_taken.take(db, actor, session_id, frame, _values(result), policy, clock.now())
+        except BusyError as error:
+            if error.code == frames_taken.OLDER_MODEL and tries_left:
+                continue
+            raise
+        review_crops.write(crops, image, result, taken.crops)
+        return taken
+    raise AssertionError("the last try returns or raises")
 
 
 def recognise(

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from attendance.frames_taken import older_model
 from errors import ModelError, ModelNotFoundError
 from operations.cameras import Camera, Cameras
 from recognizer.artifact import MODEL_FILE
@@ -109,6 +110,8 @@ class LiveRecognizer:
         recognizer = self._started.recognizer
         if camera is None:
             return recognizer.recognize(image, among=among, without=without)
+        if 0 < self._started.loader.catch_up(camera.model_at_least) < camera.model_at_least:
+            raise older_model()
         return recognizer.recognize(
             image,
             among=among,

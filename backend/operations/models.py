@@ -165,7 +165,7 @@ class Models:
         if current is None:
             return
         with self._database.reading() as db:
-            if model_versions.is_noted(db, current.model_version, current.sha256):
+            if model_versions.is_noted(db, current.model_version, current.sha256, current.generation):
                 return
         seen = model_versions.Seen(
             version=current.model_version,
@@ -175,6 +175,7 @@ class Models:
             embedder=None if current.embedder is None else current.embedder.id,
             metrics=_chosen(current.metrics, _SUMMARY),
             thresholds=self._thresholds(current.sha256),
+            generation=current.generation,
         )
         with self._database.writing() as db:
             model_versions.note(db, seen, now)

@@ -32,7 +32,8 @@ class Recognizer(Protocol):
         not among them is still recognised when nearer than all of these, so that they are not mistaken for one.
         without: ids that must not be named whatever the model knows (consent withdrawn). camera: the
         one that the picture is the newest of, whose faces may be followed from frame to frame; None for a single
-        picture. Raises ModelNotFoundError when there is no model yet.
+        picture. Raises ModelNotFoundError when there is no model yet, BusyError (``older_model``) when there is only an
+        older one than ``camera`` asks for.
         """
         ...
 

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from sqlalchemy import select
 
+from attendance.models import Frame
 from operations.cameras import Camera
 from recognizer.artifact import MODEL_FILE
 from recognizer.classifier import FaceClassifier
@@ -120,6 +122,8 @@ def test_no_frame_fails_and_each_is_answered_by_one_model(
     pictures = {person: [picture(person, shot) for shot in range(SHOTS)] for person in range(PEOPLE)}
     try:
         answers = film(service, publisher, pictures, names, cameras=CAMERAS, seconds=SECONDS, enough=(CHANGES, FRAMES))
+        with service.db() as db:
+            generations = db.scalars(select(Frame.model_generation).order_by(Frame.id)).all()
     finally:
         recognizer.close()
         service.database.close()
@@ -127,6 +131,8 @@ def test_no_frame_fails_and_each_is_answered_by_one_model(
     assert publisher.changes >= CHANGES
     assert len(answers.versions) >= publisher.changes / 2, "the models were hardly used"
     assert len(answers.seconds) >= FRAMES
+    assert generations == sorted(generations), "a frame was answered by an older model than one before it"
+    assert len(set(generations)) >= publisher.changes / 2
 
 
 def test_the_models_can_be_told_apart() -> None:

@@ -19,13 +19,15 @@ from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
 from app import create_app
-from errors import ModelNotFoundError, WeightsError
+from errors import BusyError, ModelNotFoundError, WeightsError
+from operations.cameras import Camera
 from operations.live import LiveConfig, LiveRecognizer
 from recognizer.artifact import MODEL_FILE, ClassifierArtifact
 from recognizer.detector import FaceDetector
 from recognizer.drawn_face import drawn_face
 from recognizer.embeddings import FaceEmbedder
-from recognizer.history import publish
+from recognizer.history import activate, publish
+from recognizer.reading import load_artifact
 from recognizer.weights import WeightsFile
 from support.clock import FrozenClock
 from support.compute import COMPUTE
@@ -146,6 +148,27 @@ def test_a_model_that_was_just_published_is_in_use_when_asked_for(
     status = recognizer.reload()
     assert status.current is not None and status.refused_code is not None
     assert len(recognizer.recognize(face_picture(1, 9, 240)).faces) == 1
+
+
+def test_a_frame_that_must_not_be_answered_by_the_old_model_is_answered_by_the_new_one_or_not_at_all(
+    live: Callable[..., LiveRecognizer], trained: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(trained, folder)
+    recognizer = live(folder, poll_seconds=3600)
+    recognizer.start()
+    first = recognizer.model_status().current
+    assert first is not None and first.generation > 0
+    face = face_picture(PEOPLE[0], 9)
+    assert recognizer.recognize(face, camera=Camera("c", 1.0, 1, first.generation)).model_generation == first.generation
+    activate(folder, first.model_version)
+    newer = load_artifact(folder / MODEL_FILE)[1].generation
+    assert recognizer.recognize(face, camera=Camera("c", 2.0, 1)).model_generation == first.generation
+    assert recognizer.recognize(face, camera=Camera("c", 3.0, 1, newer)).model_generation == newer
+    with pytest.raises(BusyError) as caught:
+        recognizer.recognize(face, camera=Camera("c", 4.0, 1, newer + 1))
+    assert (caught.value.code, caught.value.retry_after) == ("older_model", 1)
+    assert recognizer.recognize(face).model_generation == newer  # a picture that is of no session
 
 
 def test_a_model_of_another_network_is_refused_and_the_one_in_use_stays(

@@ -70,10 +70,10 @@ def picture(*faces: Face, nonce: int = 0) -> bytes:
 
 class FakeRecognizer:
     """See ``operations.recognition.Recognizer``. gate: when given, each frame waits for it, so that a test can hold
-    frames in the queue. model: the version that it says it uses; None for no model."""
+    frames in the queue. model: the version that it says it uses; None for no model. generation: of that model."""
 
     def __init__(self, model: str | None = "20261101T000000Z-abcdef", gate: threading.Event | None = None) -> None:
-        self.model, self.gate = model, gate
+        self.model, self.gate, self.generation = model, gate, 0
         self.started = False
         self.asked: list[dict[str, Any]] = []
 
@@ -103,7 +103,11 @@ class FakeRecognizer:
             for face, written in zip(self.detect(image), _written(image), strict=True)
         )
         return RecognitionResult(
-            faces, (image.shape[1], image.shape[0]), self.model, {"detect": 1.0, "embed": 1.0, "total": 2.0}
+            faces,
+            (image.shape[1], image.shape[0]),
+            self.model,
+            {"detect": 1.0, "embed": 1.0, "total": 2.0},
+            model_generation=self.generation,
         )
 
     def detect(self, image: RGBImage) -> tuple[DetectedFace, ...]:
@@ -117,7 +121,8 @@ class FakeRecognizer:
     def model_status(self) -> LoaderStatus:
         if self.model is None:
             return LoaderStatus(None, None)
-        info = ModelInfo(self.model, "ab" * 32, 1, None, 3, "2026-11-01T00:00:00+00:00", "manifest")
+        created_at, sha256 = "2026-11-01T00:00:00+00:00", "ab" * 32
+        info = ModelInfo(self.model, sha256, 1, None, 3, created_at, "manifest", generation=self.generation)
         return LoaderStatus(info, datetime(2026, 11, 1, tzinfo=UTC))
 
     def reload(self) -> LoaderStatus:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Date, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Date, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from attendance.models.base import Base, Instant, Word
@@ -31,6 +31,7 @@ class ClassSession(Base):
     closed_at: frames captured up to here count. settled_at: when those never seen were set absent or excused; None
     before. reopened_at: when it last was; it locks by itself, and is closed when forgotten, counted from then on.
     thresholds: what was in force when it was opened (sightings needed, window in seconds, the model's own).
+    model_generation: the highest of those that answered its frames; kept here, as frames are deleted.
     rule_date: the day of the schedule rule it was made from, in the course's time zone.
     """
 
@@ -66,6 +67,7 @@ class ClassSession(Base):
     reopened_at: Mapped[datetime | None] = mapped_column(Instant)
     cancelled_reason: Mapped[str | None] = mapped_column(String(500))
     model_version: Mapped[str | None] = mapped_column(String(100))
+    model_generation: Mapped[int | None] = mapped_column(BigInteger)
     thresholds: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_at: Mapped[datetime] = mapped_column(Instant)
     version: Mapped[int] = mapped_column(default=1)
@@ -76,7 +78,8 @@ class ClassSession(Base):
 class Frame(Base):
     """A frame that was taken in; the picture itself is not kept. event_uuid: the client's Idempotency-Key.
     body_sha256: of the picture's bytes, so that a key used again for another picture is noticed. answer: what was
-    answered, for when it is sent again."""
+    answered, for when it is sent again. model_generation: higher of a model that was put to use later; None where that
+    is not known."""
 
     __tablename__ = "frame"
     __table_args__ = (
@@ -91,6 +94,7 @@ class Frame(Base):
     captured_at: Mapped[datetime] = mapped_column(Instant)
     received_at: Mapped[datetime] = mapped_column(Instant)
     model_version: Mapped[str] = mapped_column(String(100))
+    model_generation: Mapped[int | None] = mapped_column(BigInteger)
     answer: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
 

@@ -6,14 +6,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from attendance.models.base import Base, Instant, Word
 
 
 class ModelVersion(Base):
-    """A model that this server has seen. active: whether it was the one in use when last looked at."""
+    """A model that this server has seen. active: whether it was the one in use when last looked at. model_generation:
+    higher of a model that was put to use later; None where that is not known."""
 
     __tablename__ = "model_version"
 
@@ -25,6 +26,7 @@ class ModelVersion(Base):
     metrics: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     thresholds: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     active: Mapped[bool] = mapped_column(default=False)
+    model_generation: Mapped[int | None] = mapped_column(BigInteger)
     first_used_at: Mapped[datetime] = mapped_column(Instant)
 
 
