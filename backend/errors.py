@@ -73,6 +73,12 @@ class EmbedderMismatchError(ModelError):
     code = "embedder_mismatch"
 
 
+class ModelStoreError(ModelError):
+    """Models cannot be published for other machines, or fetched from where they are. Those in use stay in use."""
+
+    code = "model_store"
+
+
 class TrainingError(SmartAttendanceError):
     """Training could not be carried out; the last good model is untouched."""
 

@@ -65,7 +65,7 @@ def main(work: Path, first_is_legacy: bool) -> None:
     print(json.dumps({"before": loaded(start), "outcomes": outcomes}))
 
 
-def die_at(step: int) -> None:
+def die_at(step: int, calls: tuple[str, ...] = ("replace", "rename", "fsync")) -> None:
     count = 0
 
     def counted(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -78,7 +78,7 @@ def die_at(step: int) -> None:
 
         return call
 
-    for name in ("replace", "rename", "fsync"):
+    for name in calls:
         setattr(os, name, counted(getattr(os, name)))
 
 
