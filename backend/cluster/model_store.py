@@ -25,7 +25,6 @@ from pathlib import Path
 import filelock
 
 from cluster.current import CURRENT_FILE, MOST_BYTES, Current, InUse, in_use
-from cluster.rounds import Rounds
 from cluster.store_files import FolderFiles, files_at
 from errors import ConfigurationError, ModelIntegrityError, ModelStoreError
 from recognizer import durable_files
@@ -240,23 +239,6 @@ class ModelStore:
                 f"the model store {self.address} lies in the model folder {model_dir}; name another folder, or no "
                 "model store where every machine reads the model folder itself"
             )
-
-
-class Mirror(Rounds):
-    """Keeps ``folder`` as the store is, looking every ``poll_seconds``; ``error`` says why it cannot."""
-
-    def __init__(self, store: ModelStore, folder: Path, poll_seconds: float) -> None:
-        super().__init__("fetching models", lambda: store.pull(folder), poll_seconds)
-        self.folder = folder
-
-    def start(self, within: float = 30.0) -> None:
-        """Wait ``within`` seconds for the first look: which networks are loaded depends on the model."""
-        super().start()
-        self.now(within)
-
-    def pull_now(self, within: float = 5.0) -> bool:
-        """Look now; whether that was done within so many seconds, be it with an error."""
-        return self.now(within)
 
 
 class _GoneError(ModelStoreError):

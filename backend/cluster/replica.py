@@ -5,26 +5,27 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar
 
 import ray
 from ray import serve
 
-from cluster.model_store import Mirror, ModelStore
+from cluster.mirror import Mirror
+from cluster.model_store import ModelStore
+from cluster.private_folder import PrivateFolder
 from cluster.refusal import Refusal
 from cluster.roll import REPORTS_EVERY_SECONDS, Report, the_roll
 from config import Settings, variable
-from errors import ConfigurationError, SmartAttendanceError
+from errors import ConfigurationError, ModelNotFoundError, SmartAttendanceError
 from operations.cameras import MOST_CAMERAS, Camera
 from recognition import live_recognizer
 from recognizer.types import DetectedFace, RecognitionResult, RGBImage
+from recognizer.weights import default_cache_dir
 
 # Frames that one recognizer has in hand: while one is detected, faces of others share an embedding batch.
 IN_HAND = 4
@@ -88,8 +89,9 @@ class Replica:
     def _report(self) -> Report:
         status = self._live.model_status()
         failed = None if self._mirror is None else self._mirror.error
-        if failed is not None and status.refused is None:
-            status = replace(status, refused=str(failed), refused_code="model_store")
+        # the loader knows only that its folder is empty, not why
+        if failed is not None and status.refused_code in (None, ModelNotFoundError.code):
+            status = replace(status, refused=str(failed), refused_code=failed.code)
         replica = str(serve.get_replica_context().replica_id.unique_id)
         return Report(replica, socket.gethostname(), self._live.embedder_info, status)
 
@@ -128,7 +130,8 @@ def _mirror(settings: Settings) -> Mirror | None:
     """Of the model store, into a folder of this recognizer's own; None where there is none."""
     if settings.model_store is None:
         return None
-    folder = Path(tempfile.mkdtemp(prefix="smartattendance-model-"))
-    mirror = Mirror(ModelStore(settings.model_store), folder, settings.model_poll_seconds)
+    store = ModelStore(settings.model_store)
+    folder = PrivateFolder((settings.cache_dir or default_cache_dir()) / "model-copies")
+    mirror = Mirror(store, folder.path, settings.model_poll_seconds, closed=folder.remove)
     mirror.start()
     return mirror

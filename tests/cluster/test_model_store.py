@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from cluster import model_store
-from cluster.model_store import Mirror, ModelStore
+from cluster.mirror import Mirror
+from cluster.model_store import ModelStore
 from cluster.store_files import FolderFiles, RemoteFiles
 from errors import ConfigurationError, ModelError, ModelIntegrityError, ModelNotFoundError, ModelStoreError
 from recognizer.artifact import MODEL_FILE
