@@ -29,6 +29,7 @@ from attendance import settling, training_jobs
 from attendance.clock import Clock, SystemClock
 from attendance.database import Database
 from attendance.policy import Policy
+from cluster.publishing import Publisher, publisher_of
 from cluster.recognizer import RayRecognizer
 from config import PREFIX, Settings, recognition_environment, shown, variable
 from data_folder import open_database, secret_key
@@ -36,7 +37,7 @@ from operations import frame_intake
 from operations.enrolment import Enrolment
 from operations.erasure import Eraser
 from operations.face_keeping import FaceKeeper
-from operations.housekeeping import Chore, Housekeeping
+from operations.housekeeping import Chore, Housekeeping, by_one
 from operations.inference import InferenceGate
 from operations.live import LiveRecognizer
 from operations.metrics import Metrics
@@ -72,11 +73,16 @@ def create_app(
     """
     settings = settings or Settings.from_env()
     database = open_database(settings)
-    recognizer = recognizer or _recognizer(settings)
-    metrics = _metrics(database, recognizer)
+    publisher = publisher_of(settings)
+    if publisher is not None and clock is None:
+        publisher.start()
+        atexit.register(publisher.close)
+    recognizer = recognizer or _recognizer(settings, publisher)
+    metrics = _metrics(database, recognizer, publisher)
     places = places_of(settings)
     inference = _inference(settings, recognizer, metrics)
-    faces, eraser = FaceKeeper(database, places), Eraser(database, places)
+    faces = FaceKeeper(database, places)
+    eraser = Eraser(database, places) if publisher is None else Eraser(database, places, publisher.publish_surely)
     services = Services(
         options=_options(settings),
         policy=_policy(settings),
@@ -145,17 +151,18 @@ def services_of(app: Flask) -> Services:
 
 
 def _chores(services: Services) -> list[Chore]:
+    database = services.database
     return [
-        Chore("settling sessions", 5, lambda now: settling.tend(services.database, services.policy, now)),
+        Chore("settling sessions", 5, lambda now: settling.tend(database, services.policy, now)),
         # after what settles sessions, so that a run of all of them warns of those just settled
-        Chore("warnings", 60, Watch(services.database).run),
+        Chore("warnings", 60, Watch(database).run),
         Chore("model in use", 5, services.models.note),
         Chore("trainings", 2, services.trainings.reconcile),
-        Chore("empty frames", 300, lambda now: frame_intake.forget_empty(services.database, now)),
+        by_one(database, Chore("empty frames", 300, lambda now: frame_intake.forget_empty(database, now))),
         # what a process that was killed had begun; at the start of the server first of all
         Chore("face images", 600, lambda now: services.faces.settle()),
         Chore("erasures", 30, services.eraser.run_pending),
-        Chore("retention", 300, services.retention.run),
+        by_one(database, Chore("retention", 300, services.retention.run)),
     ]
 
 
@@ -202,8 +209,10 @@ def _inference(settings: Settings, recognizer: Recognizer, metrics: Metrics) -> 
     )
 
 
-def _recognizer(settings: Settings) -> Recognizer:
-    return RayRecognizer(settings) if settings.recognizer == "ray" else live_recognizer(settings)
+def _recognizer(settings: Settings, publisher: Publisher | None) -> Recognizer:
+    if settings.recognizer == "ray":
+        return RayRecognizer(settings, None if publisher is None else publisher.publish)
+    return live_recognizer(settings)
 
 
 def _training_setup(settings: Settings, recognizer: Recognizer, eraser: Eraser) -> TrainingSetup:
@@ -226,7 +235,7 @@ def _training_setup(settings: Settings, recognizer: Recognizer, eraser: Eraser) 
     )
 
 
-def _metrics(database: Database, recognizer: Recognizer) -> Metrics:
+def _metrics(database: Database, recognizer: Recognizer, publisher: Publisher | None) -> Metrics:
     def training() -> float:
         with database.reading() as db:
             return float(training_jobs.active_job(db) is not None)
@@ -234,6 +243,12 @@ def _metrics(database: Database, recognizer: Recognizer) -> Metrics:
     metrics = Metrics()
     metrics.watch_model(recognizer.model_status)
     metrics.watch("training_running", "Whether a training is queued or running, on any machine", training)
+    if publisher is not None:
+        metrics.watch(
+            "model_store_failed",
+            "Whether models cannot be published for the machines that recognise",
+            lambda: float(publisher.error is not None),
+        )
     return metrics
 
 

@@ -8,13 +8,10 @@ PostgreSQL locks rows: whoever changes a session's marks locks the row of the se
 from __future__ import annotations
 
 import os
-import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from alembic import command
@@ -22,26 +19,28 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
+from attendance.advisory_locks import AdvisoryLocks
+from attendance.engines import WRITE, make_engine, make_engine_of_locks
 from errors import ConfigurationError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-# How long a writer waits for another one. Marks are written in milliseconds; an import of 10,000 rows in seconds.
-_SQLITE_WAIT_SECONDS = 30
-# How long to wait for a PostgreSQL server that does not answer: without a limit, minutes.
-_CONNECT_SECONDS = 10
-# How long one who only looks waits for a lock or an answer.
-_LOOK_SECONDS = 5
+# Something took too long: waiting for others' rows, one statement, or what was done between two.
+_TOO_SLOW = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
 # What the database raises when it cannot do what was asked, for those who import no SQLAlchemy.
 DatabaseError = SQLAlchemyError
 
-_WRITE = {"sqlite_begin": "IMMEDIATE"}
-# What is written is about people: an error that quotes it would bring their names into the log.
-_QUIET = {"hide_parameters": True}
+# The migration waits for another one, and for whoever reads the tables; a large table takes minutes.
+_UNLIMITED = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
 
 class Database:
@@ -53,8 +52,9 @@ class Database:
 
         Raises ConfigurationError for a URL that is none of these.
         """
-        self.engine = _engine(url, read_only)
+        self.engine = make_engine(url, read_only=read_only)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._locks = None if self.is_sqlite else AdvisoryLocks(make_engine_of_locks(url))
 
     def session(self) -> Session:
         """A new session of the object mapper; objects stay readable after a commit."""
@@ -71,6 +71,21 @@ class Database:
         """A transaction for writing: committed at the end, rolled back when anything is raised."""
         with self.session() as db, write_transaction(db):
             yield db
+
+    @contextmanager
+    def alone(self, name: str, wait_seconds: float = 0.0) -> Iterator[bool]:
+        """Do what is called ``name`` while no other process that has this database does, on whatever machine. Yields
+        whether it is so: False when another one still is at it after ``wait_seconds``. Whoever is told so does without.
+
+        PostgreSQL lets go when the process or its machine dies. With SQLite, which one machine has, it is always True:
+        there the locks on files that hold the machine's processes apart are enough. Not to be entered again by who is
+        inside. Raises DatabaseError when the database is away.
+        """
+        if self._locks is None:
+            yield True
+            return
+        with self._locks.held(name, wait_seconds) as held:
+            yield held
 
     def prepare(self) -> None:
         """Bring the tables up to date. Raises ConfigurationError when the database cannot be used."""
@@ -118,6 +133,8 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        if self._locks is not None:
+            self._locks.close()
 
     @contextmanager
     def _migrating(self) -> Iterator[Config]:
@@ -127,9 +144,11 @@ class Database:
                 # A table is rebuilt to change it; the rows that refer to it must not be dropped or checked meanwhile.
                 connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
                 connection.commit()
-                connection = connection.execution_options(**_WRITE)
+                connection = connection.execution_options(**WRITE)
             with connection.begin():
                 if not self.is_sqlite:
+                    for limit in _UNLIMITED:
+                        connection.exec_driver_sql(f"SET LOCAL {limit} = 0")
                     connection.execute(text("SELECT pg_advisory_xact_lock(7305214)"))  # any number, always the same
                 config.attributes["connection"] = connection
                 yield config
@@ -144,7 +163,7 @@ def write_transaction(db: Session) -> Iterator[Session]:
         db.rollback()
     db.begin()
     try:
-        db.connection(execution_options=_WRITE)
+        db.connection(execution_options=WRITE)
         yield db
         db.commit()
     except BaseException:
@@ -156,102 +175,6 @@ def write_transaction(db: Session) -> Iterator[Session]:
 def revisions() -> ScriptDirectory:
     """Every version of the tables that this program knows. Read once: each is a program of its own."""
     return ScriptDirectory.from_config(_alembic_config())
-
-
-def _engine(url: str, read_only: bool) -> Engine:
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        # the text of the error repeats the URL, and with it the password
-        raise ConfigurationError("DATABASE_URL is not a database's address; see the README's settings") from error
-    if parsed.get_backend_name() == "sqlite":
-        if not parsed.database or parsed.database == ":memory:":
-            raise ConfigurationError("DATABASE_URL names no file: sqlite:////path/to/smartattendance.sqlite3")
-        if read_only:
-            return _sqlite_to_look_at(parsed)
-        engine = create_engine(
-            parsed.set(drivername="sqlite"),
-            connect_args={"timeout": _SQLITE_WAIT_SECONDS, "check_same_thread": False},
-            pool_size=16,
-            **_QUIET,
-        )
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
-    if parsed.get_backend_name() == "postgresql":
-        engine = create_engine(
-            parsed.set(drivername="postgresql+psycopg"),
-            pool_size=16,
-            pool_pre_ping=True,
-            connect_args={"connect_timeout": _LOOK_SECONDS if read_only else _CONNECT_SECONDS},
-            **_QUIET,
-        )
-        if read_only:
-            event.listen(engine, "connect", _only_look)
-        return engine
-    raise ConfigurationError(
-        f"DATABASE_URL names a {parsed.get_backend_name()} database; SQLite and PostgreSQL are supported"
-    )
-
-
-def _sqlite_to_look_at(url: URL) -> Engine:
-    path = Path(url.database or "")
-
-    def connect() -> sqlite3.Connection:
-        # A file that is open anywhere has its log beside it. Without one the file may be taken for one that never
-        # changes: otherwise looking would leave a log there, which may then belong to another account. The index of
-        # the log is shared memory, and is not written to either (os_unix.c of SQLite names this parameter).
-        is_open = any(path.with_name(path.name + ending).exists() for ending in ("-wal", "-journal"))
-        address = f"{path.absolute().as_uri()}?mode=ro&{'readonly_shm=1' if is_open else 'immutable=1'}"
-        made = sqlite3.connect(address, uri=True, timeout=_LOOK_SECONDS, check_same_thread=False)
-        made.create_function("lower", 1, _lower, deterministic=True)
-        return made
-
-    return create_engine(url.set(drivername="sqlite"), creator=connect, **_QUIET)
-
-
-def _only_look(connection: Any, _: Any) -> None:
-    connection.execute("SET default_transaction_read_only = on")
-    connection.execute(f"SET statement_timeout = {1000 * _LOOK_SECONDS}")
-    connection.commit()
-
-
-def _prepare_sqlite(connection: Any, _: Any) -> None:
-    # The driver must not begin transactions by itself: it would begin them without IMMEDIATE.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    _use_wal(cursor)
-    # An acknowledged mark survives a power cut: with NORMAL the last commits of a WAL could be lost.
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    # What is erased is overwritten.
-    cursor.execute("PRAGMA secure_delete=ON")
-    cursor.close()
-    # SQLite's own knows the letters of ASCII only
-    connection.create_function("lower", 1, _lower, deterministic=True)
-
-
-def _use_wal(cursor: Any) -> None:
-    """Have the database keep its log in a file of its own, so that readers and a writer do not wait for one another.
-    Of several processes that ask for it on a new file, SQLite refuses some at once, whatever they would wait."""
-    until = time.monotonic() + _SQLITE_WAIT_SECONDS
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-        time.sleep(0.02)
-
-
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-    connection.exec_driver_sql(f"BEGIN {mode}")
 
 
 def _alembic_config() -> Config:
@@ -283,6 +206,8 @@ def unavailable(error: BaseException) -> str | None:
     if not isinstance(error, DBAPIError):
         return None
     said = str(error.orig).lower()
+    if isinstance(error.orig, _TOO_SLOW):
+        return "the database is too busy: nothing was changed"
     if "disk is full" in said or "no space left" in said:
         return "the disk is full: nothing was changed. Whoever runs this server must free space"
     if "locked" in said or "readonly" in said or "disk i/o error" in said or "unable to open" in said:

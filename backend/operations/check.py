@@ -107,7 +107,7 @@ class Check:
             yield _Found(Finding("database_damaged", f"The database is damaged: {problem}. Restore it from a backup."))
 
     def _unfinished_images(self) -> Iterator[_Found]:
-        with self._files.locked(), self._database.reading() as db:
+        with self._files.locked(self._database), self._database.reading() as db:
             images = face_images.unfinished(db)
         leftovers = self._files.leftovers()
         for image in images:
@@ -198,7 +198,7 @@ class Check:
                 yield _Found(Finding("image_changed", message))
 
     def _forget(self, image: face_images.KeptImage) -> bool:
-        with self._files.locked():
+        with self._files.locked(self._database):
             if self._files.sha256(image.path) is not None:  # it was on a disk that was not there for a moment
                 return False
             return self._keeper.erase([image]) == 1
@@ -253,7 +253,7 @@ class Check:
                 yield _Found(Finding("foreign_file", f"{self._shown(path)} is no image; move or delete it."))
 
     def _adopt(self, student_id: int, path: Path, relative: str) -> bool:
-        with self._files.locked():
+        with self._files.locked(self._database):
             sha256 = file_sha256(path)
             if sha256 is None:
                 return False

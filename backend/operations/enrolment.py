@@ -117,7 +117,7 @@ class Enrolment:
     ) -> FaceImage:
         path = f"{external_id}/{secrets.token_hex(8)}.jpg"
         self._files.path(path)
-        with self._files.locked():
+        with self._files.locked(self._database):
             with self._database.writing() as db:
                 image = face_images.begin(db, actor, student_id, path, hashlib.sha256(data).hexdigest(), quality, now)
             try:

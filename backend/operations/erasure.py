@@ -7,7 +7,8 @@ moment the erasure was ordered nobody is told whose face it is, whatever the mod
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from attendance import crops_kept, erasures, face_images
 from attendance.database import Database
 from attendance.erasures import Order, Past
 from errors import SmartAttendanceError
-from operations import review_crops
+from operations import models, review_crops
 from operations.erasure_journal import ErasureJournal
 from operations.face_files import file_sha256, told
 from operations.places import Places
@@ -28,12 +29,13 @@ from training import cache
 from training.fitting import fit_scaler_and_classifier
 
 _LOCK_SECONDS = 20.0  # somebody may be waiting for the answer
+_MODELS_LOCK_SECONDS = 60.0
 
 _logger = logging.getLogger(__name__)
 
 
 class Eraser:
-    """Thread-safe, and safe in several processes: one works at a time."""
+    """Thread-safe, and safe in several processes, on several machines: one works at a time."""
 
     def __init__(self, database: Database, places: Places) -> None:
         self._database, self._places = database, places
@@ -66,14 +68,28 @@ class Eraser:
     def run_pending(self, now: datetime) -> list[int]:
         """Do every erasure that is not done; the ids of those that are now. One that cannot be done says why in its
         row, and is tried again by the next call. Nothing is done while another process is at it for long."""
+        with self._alone() as alone:
+            if not alone:
+                _logger.info("another process is erasing; it goes on")
+                return []
+            with self._database.reading() as db:
+                orders = erasures.pending(db)
+            return [order.id for order in orders if self._run(order, now)]
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Whether no other process is erasing, on this machine or another."""
+        lock = filelock.FileLock(self._places.erasure_lock, timeout=_LOCK_SECONDS)
         try:
-            with filelock.FileLock(self._places.erasure_lock, timeout=_LOCK_SECONDS):
-                with self._database.reading() as db:
-                    orders = erasures.pending(db)
-                return [order.id for order in orders if self._run(order, now)]
+            lock.acquire()
         except filelock.Timeout:
-            _logger.info("another process is erasing; it goes on")
-            return []
+            yield False
+            return
+        try:
+            with self._database.alone("erasures", _LOCK_SECONDS) as alone:
+                yield alone
+        finally:
+            lock.release()
 
     def _run(self, order: Order, now: datetime) -> bool:
         problems = []
@@ -108,7 +124,7 @@ class Eraser:
     def _face_images(self, order: Order, now: datetime) -> Mapping[str, Any]:
         """Every file of the student, whoever put it there, then the rows."""
         files, count = self._places.files, 0
-        with files.locked():
+        with files.locked(self._database):
             with self._database.reading() as db:
                 images = face_images.of_student(db, order.student_id)
             if order.external_id is not None:
@@ -143,9 +159,10 @@ class Eraser:
     def _models(self, order: Order, now: datetime) -> Mapping[str, Any]:
         if order.external_id is None:
             return {}
-        done = erase_student(
-            self._places.model_dir, order.external_id, self._places.signing_key, fit=fit_scaler_and_classifier
-        )
+        with models.changing(self._database, _MODELS_LOCK_SECONDS):
+            done = erase_student(
+                self._places.model_dir, order.external_id, self._places.signing_key, fit=fit_scaler_and_classifier
+            )
         return {
             "rewritten": dict(done.rewritten),
             "removed": dict(done.removed),

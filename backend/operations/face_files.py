@@ -1,7 +1,7 @@
 """The files of the data set: one folder for each student, and who may change them at a time.
 
-Whoever writes or deletes in there holds one lock, over all processes of the machine. Once it is held, an image that is
-half written belongs to a process that died.
+Whoever writes or deletes in there holds one lock, over all processes of the machine, and over those of all machines
+where there are several. Once it is held, an image that is half written belongs to a process that died.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import filelock
 
+from attendance.database import Database
 from errors import BusyError, ConflictError, SmartAttendanceError
 from recognizer import durable_files
 
@@ -27,19 +28,19 @@ class FaceFiles:
         self.root, self._lock_file = root, lock_file
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the lock. Raises BusyError when another process has it for too long."""
+    def locked(self, database: Database) -> Iterator[None]:
+        """Hold the lock. database: which all machines have. Raises BusyError when another process has it for too
+        long."""
         lock = filelock.FileLock(self._lock_file, timeout=_LOCK_SECONDS)
         try:
             lock.acquire()
         except filelock.Timeout as error:
-            raise BusyError(
-                "face images are being changed by somebody else; try again in a moment",
-                retry_after=5,
-                code="faces_busy",
-            ) from error
+            raise _busy() from error
         try:
-            yield
+            with database.alone("face images", _LOCK_SECONDS) as alone:
+                if not alone:
+                    raise _busy()
+                yield
         finally:
             lock.release()
 
@@ -133,3 +134,9 @@ def file_sha256(path: Path) -> str | None:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
+
+
+def _busy() -> BusyError:
+    return BusyError(
+        "face images are being changed by somebody else; try again in a moment", retry_after=5, code="faces_busy"
+    )

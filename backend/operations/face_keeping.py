@@ -39,7 +39,7 @@ class FaceKeeper:
         """Delete an image and what was remembered of it. A model that was trained on it is not changed by that."""
         with self._database.writing() as db:
             image = face_images.begin_removal(db, actor, image_id, now)
-        with self.files.locked():
+        with self.files.locked(self._database):
             self.erase([image])
 
     def erase(self, images: Sequence[KeptImage]) -> int:
@@ -63,7 +63,7 @@ class FaceKeeper:
         """Bring to its end what a process that died had begun: ``completed`` images whose file is whole, ``given_up``
         those without, ``deleted`` those that were to go, and ``leftovers``, files that were never finished."""
         counts = {"completed": 0, "given_up": 0, "deleted": 0, "leftovers": 0}
-        with self.files.locked():
+        with self.files.locked(self._database):
             with self._database.reading() as db:
                 images = face_images.unfinished(db)
             for image in images:

@@ -1,6 +1,8 @@
 """What the server does by itself while it runs: closing what is due, deleting what is due, looking after trainings.
 
-Every process of a server runs it. Each chore is written so that doing it twice at once does no harm.
+Every process of a server runs it, on every machine. Each chore is written so that doing it twice at once does no harm:
+it locks the rows it changes and looks again, or lets only one process work (``erasures``, ``face images``). What would
+only be done over and over is done by whichever process comes first, see ``by_one``.
 """
 
 from __future__ import annotations
@@ -9,10 +11,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from attendance.clock import Clock
+from attendance.database import Database
 
 _logger = logging.getLogger(__name__)
 
@@ -24,6 +27,17 @@ class Chore:
     name: str
     every: float
     run: Callable[[datetime], object]
+
+
+def by_one(database: Database, chore: Chore) -> Chore:
+    """``chore``, left out when another process is at it."""
+
+    def run(now: datetime) -> None:
+        with database.alone(f"chore: {chore.name}") as alone:
+            if alone:
+                chore.run(now)
+
+    return replace(chore, run=run)
 
 
 class Housekeeping:

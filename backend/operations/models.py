@@ -6,7 +6,8 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,14 @@ from typing import Any
 from attendance import audit, model_versions
 from attendance.actor import Actor
 from attendance.database import Database
-from errors import ConflictError, EmbedderMismatchError, ModelError, NotFoundError, SmartAttendanceError
+from errors import (
+    BusyError,
+    ConflictError,
+    EmbedderMismatchError,
+    ModelError,
+    NotFoundError,
+    SmartAttendanceError,
+)
 from operations.recognition import Recognizer
 from recognizer import history
 from recognizer.artifact import MODEL_FILE, ClassifierArtifact, check_model_version
@@ -59,6 +67,20 @@ class Activation:
     in_use: bool
 
 
+@contextmanager
+def changing(database: Database, wait_seconds: float) -> Iterator[None]:
+    """Put models to use, or out of it, while no other machine does; processes of one machine also wait for one another
+    at the folder. Raises BusyError after ``wait_seconds``."""
+    with database.alone("models", wait_seconds) as alone:
+        if not alone:
+            raise BusyError(
+                "another server is changing which model is in use; try again in a moment",
+                retry_after=5,
+                code="models_busy",
+            )
+        yield
+
+
 class Models:
     """Thread-safe."""
 
@@ -100,8 +122,14 @@ class Models:
         """Make ``version`` the model in use. One that this server cannot use is not left in use: the one before is.
 
         Raises NotFoundError, ConflictError (``no_consent``: somebody in it has withdrawn theirs), ModelError when its
-        file is damaged or the folder is being written to.
+        file is damaged or the folder is being written to, BusyError when another machine is writing to it.
         """
+        with changing(self._database, _LOCK_SECONDS):
+            activation = self._activate(actor, version, now)
+        self.note(now)
+        return activation
+
+    def _activate(self, actor: Actor, version: str, now: datetime) -> Activation:
         artifact = self._artifact(self._folder(version))
         with self._database.reading() as db:
             # macOS may have given the folders' names decomposed
@@ -124,7 +152,6 @@ class Models:
             raise kind(f"model {version} cannot be used here: {status.refused}")
         with self._database.writing() as db:
             audit.record(db, actor, "model.activate", "model", version, now, before=before)
-        self.note(now)
         return Activation(version, status.current is not None and status.current.sha256 == stored.sha256)
 
     def report(self, version: str) -> Mapping[str, Any]:
@@ -177,8 +204,11 @@ class Models:
             thresholds=self._thresholds(current.sha256),
             generation=current.generation,
         )
-        with self._database.writing() as db:
-            model_versions.note(db, seen, now)
+        # of two processes that have another one each, the second sees what the first has noted
+        with self._database.alone("model in use", _LOCK_SECONDS) as alone:
+            if alone:  # else the next look notes it
+                with self._database.writing() as db:
+                    model_versions.note(db, seen, now)
 
     def _thresholds(self, sha256: str) -> dict[str, Any]:
         """Of the model file with this hash; empty when it is no longer there."""

@@ -37,7 +37,7 @@ class _Run:
 
 
 class Retention:
-    """Thread-safe; two runs at once do no harm."""
+    """Thread-safe; two runs at once do no harm, and each writes down what it deleted itself."""
 
     def __init__(self, database: Database, policy: Policy, clock: Clock, crops: Path, faces: FaceKeeper) -> None:
         self._database, self._policy, self._clock = database, policy, clock
@@ -76,7 +76,7 @@ class Retention:
             due = face_images.expire(db, now)
         if not due:
             return 0
-        with self._faces.files.locked():
+        with self._faces.files.locked(self._database):
             deleted = self._faces.erase(due)
         if deleted < len(due):
             raise OSError(f"{len(due) - deleted} face images are left")

@@ -178,8 +178,9 @@ class Trainings:
         since = now - (job.started_at or job.created_at)
         if job.host != self._host and not files.lock.exists():
             return since < _ANOTHER_MACHINE_AFTER
-        # it has not come to its lock yet, or never will
-        return since < _START_GRACE and not training_process.is_gone(job.pid)
+        # it has not come to its lock yet, or never will; of another machine's process nothing can be told here
+        is_gone = job.host == self._host and training_process.is_gone(job.pid)
+        return since < _START_GRACE and not is_gone
 
     def _end_if_asked(
         self,
@@ -198,6 +199,8 @@ class Trainings:
                 training_jobs.request_cancel(db, system_actor(), job.id, now, _WITHDRAWN)
         elif process is None and now - job.cancel_requested_at < _OTHERS_CANCEL_AFTER:
             return
+        if process is None and job.host != self._host:
+            return  # on this machine its number is of another process
         # who has said its number holds the lock, so that the number is nobody else's
         pid = process.pid if process is not None else heard.pid
         if pid is None:
