@@ -37,8 +37,9 @@ _logger = logging.getLogger(__name__)
 class Eraser:
     """Thread-safe, and safe in several processes, on several machines: one works at a time."""
 
-    def __init__(self, database: Database, places: Places) -> None:
-        self._database, self._places = database, places
+    def __init__(self, database: Database, places: Places, publish: Callable[[], object] = lambda: None) -> None:
+        """publish: makes other machines have the models that are left, and raises where it cannot."""
+        self._database, self._places, self._publish = database, places, publish
         self.journal = ErasureJournal(places.erasure_journal)
 
     def forgotten(self) -> Sequence[tuple[Past, int]]:
@@ -163,6 +164,7 @@ class Eraser:
             done = erase_student(
                 self._places.model_dir, order.external_id, self._places.signing_key, fit=fit_scaler_and_classifier
             )
+        self._publish()
         return {
             "rewritten": dict(done.rewritten),
             "removed": dict(done.removed),
