@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from cluster.model_store import ModelStore
@@ -18,10 +17,8 @@ class Publisher(Rounds):
     this process or in another. In a thread of its own, as a store that does not answer must keep nothing else waiting.
     """
 
-    def __init__(
-        self, store: ModelStore, model_dir: Path, *, failed: Callable[[str], object] = lambda name: None
-    ) -> None:
-        super().__init__("publishing models", lambda: store.push(model_dir), _EVERY_SECONDS, failed=failed)
+    def __init__(self, store: ModelStore, model_dir: Path) -> None:
+        super().__init__("publishing models", lambda: store.push(model_dir), _EVERY_SECONDS)
         self._store = store
 
     def publish(self, within: float = 10.0) -> None:
@@ -38,8 +35,8 @@ class Publisher(Rounds):
             raise self.error
 
 
-def publisher_of(settings: Settings, *, failed: Callable[[str], object] = lambda name: None) -> Publisher | None:
+def publisher_of(settings: Settings) -> Publisher | None:
     """None where there is no model store. Raises ConfigurationError."""
     if settings.model_store is None:
         return None
-    return Publisher(ModelStore(settings.model_store), settings.model_dir, failed=failed)
+    return Publisher(ModelStore(settings.model_store), settings.model_dir)

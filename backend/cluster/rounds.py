@@ -18,16 +18,9 @@ _logger = logging.getLogger(__name__)
 class Rounds:
     """One round at a time, whoever asks. Thread-safe."""
 
-    def __init__(
-        self,
-        name: str,
-        work: Callable[[], object],
-        every: float,
-        *,
-        failed: Callable[[str], object] = lambda name: None,
-    ) -> None:
-        """every: seconds from the end of a round to the next. failed: told ``name`` when a round failed."""
-        self._name, self._work, self._every, self._failed = name, work, every, failed
+    def __init__(self, name: str, work: Callable[[], object], every: float) -> None:
+        """every: seconds from the end of a round to the next."""
+        self._name, self._work, self._every = name, work, every
         self._working, self._changed = threading.Lock(), threading.Condition()
         self._thread: threading.Thread | None = None
         self._asked = self._closed = False
@@ -90,10 +83,8 @@ class Rounds:
             if after is None:
                 if before is not None:
                     _logger.info("%s: all is well again", self._name)
-                return
-            if before is None or str(before) != str(after):
+            elif before is None or str(before) != str(after):
                 _logger.error("%s: %s", self._name, after)
-            self._failed(self._name)
 
     def _outcome(self) -> SmartAttendanceError | None:
         try:
