@@ -3,6 +3,8 @@ FROM python:3.12-slim-bookworm
 
 # Where PyTorch comes from: without a GPU this saves 3 GB. With one, for example https://download.pytorch.org/whl/cu128
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# For a cluster requirements-cluster.txt, as deploy/cluster/compose.yaml has it.
+ARG REQUIREMENTS=requirements.txt
 
 # What OpenCV needs of the system; as new as Debian has them.
 # hadolint ignore=DL3008
@@ -11,17 +13,19 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /app
-COPY requirements.txt ./
-RUN pip install --no-cache-dir --disable-pip-version-check --extra-index-url "$TORCH_INDEX" -r requirements.txt
+COPY requirements.txt requirements-cluster.txt ./
+RUN pip install --no-cache-dir --disable-pip-version-check --extra-index-url "$TORCH_INDEX" -r "$REQUIREMENTS"
 
 COPY LICENSE ./
 COPY frontend ./frontend
 COPY backend ./backend
 
-# The numbers are fixed, so that a folder of the host can be given to it.
+# The numbers are fixed, so that a folder of the host can be given to it. Each folder is there, so that a volume that is
+# put in its place is the server's.
 RUN python -m compileall -q backend \
     && useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin smartattendance \
-    && install -d -o smartattendance -g smartattendance -m 0700 /var/lib/smartattendance
+    && install -d -o smartattendance -g smartattendance -m 0700 /var/lib/smartattendance /var/lib/smartattendance/instance \
+        /var/lib/smartattendance/dataset /var/lib/smartattendance/models /var/lib/smartattendance/cache
 USER 10001:10001
 
 # Everything that is kept is in this one folder. Inside the container the server listens on all addresses; which of the
