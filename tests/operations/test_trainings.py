@@ -289,6 +289,20 @@ def test_another_process_cancels_a_training_that_outlived_its_server(one: Classr
     wait_for(lambda: not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
+def test_a_training_of_another_machine_is_not_ended_by_its_number(one: Classroom) -> None:
+    job_id, pid = killed_server(one)
+    looked = one.services.trainings
+    here, looked._host = looked._host, "another machine"
+    one.admin.post(f"/training/{job_id}/cancel")
+    one.service.clock.advance(seconds=6)
+    for _ in range(3):
+        assert looked.reconcile(one.service.clock.now()) == [f"Training {job_id} is running."]
+    assert Path(f"/proc/{pid}/cmdline").read_bytes() and not looked._asked_to_end
+    looked._host = here
+    wait_for(lambda: one.service.chores() or one.look(job_id)["finished_at"])
+    assert one.look(job_id)["state"] == "cancelled"
+
+
 def test_with_server_and_training_both_killed_the_training_has_failed(classroom: Classroom) -> None:
     publish(classroom.service.settings.model_dir, make_artifact("first"), {})
     job_id, pid = killed_server(classroom)
