@@ -82,7 +82,7 @@ def create_app(
     places = places_of(settings)
     inference = _inference(settings, recognizer, metrics)
     faces = FaceKeeper(database, places)
-    eraser = Eraser(database, places) if publisher is None else Eraser(database, places, publisher.publish_surely)
+    eraser = Eraser(database, places, None if publisher is None else publisher.publish_surely)
     services = Services(
         options=_options(settings),
         policy=_policy(settings),

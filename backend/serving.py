@@ -20,6 +20,7 @@ from attendance.actor import system_actor
 from attendance.clock import SystemClock
 from attendance.database import DatabaseError
 from cluster import connection
+from cluster.publishing import publisher_of
 from config import Settings
 from data_folder import database_of, make_private, open_database
 from diagnosis import command as doctor
@@ -135,7 +136,9 @@ def _check(settings: Settings, *, repair: bool, erase: Sequence[str]) -> int:
             database.prepare()
             findings = [replace(_OLD_TABLES, repaired=True)]
         if not findings or repair:  # nothing else can be read from tables of another version
-            check = Check(database, places_of(settings), SystemClock())
+            publisher = publisher_of(settings)
+            publish = None if publisher is None else publisher.publish_surely
+            check = Check(database, places_of(settings), SystemClock(), publish)
             for external_id in erase:
                 print(check.erase(external_id))
             findings += check.run(repair=repair)

@@ -56,10 +56,13 @@ class _Found:
 class Check:
     """One look at everything. For use beside a running server as well."""
 
-    def __init__(self, database: Database, places: Places, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, places: Places, clock: Clock, publish: Callable[[], object] | None = None
+    ) -> None:
+        """publish: as of ``Eraser``."""
         self._database, self._places, self._clock = database, places, clock
         self._files, self._keeper = places.files, FaceKeeper(database, places)
-        self._eraser = Eraser(database, places)
+        self._eraser = Eraser(database, places, publish)
 
     def run(self, *, repair: bool = False) -> list[Finding]:
         """Everything that is not as it should be. repair: mend it where that is safe; what was mended is marked."""

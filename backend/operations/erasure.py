@@ -37,8 +37,8 @@ _logger = logging.getLogger(__name__)
 class Eraser:
     """Thread-safe, and safe in several processes, on several machines: one works at a time."""
 
-    def __init__(self, database: Database, places: Places, publish: Callable[[], object] = lambda: None) -> None:
-        """publish: makes other machines have the models that are left, and raises where it cannot."""
+    def __init__(self, database: Database, places: Places, publish: Callable[[], object] | None = None) -> None:
+        """publish: makes other machines have no models but those that are left, and raises where it cannot."""
         self._database, self._places, self._publish = database, places, publish
         self.journal = ErasureJournal(places.erasure_journal)
 
@@ -107,6 +107,8 @@ class Eraser:
             "models": self._models,
             "logs": self._logs,
         }
+        if self._publish is not None:
+            steps = {**steps, "model_store": self._model_store}
         for name, step in steps.items():
             try:
                 found = step(order, now)
@@ -164,13 +166,17 @@ class Eraser:
             done = erase_student(
                 self._places.model_dir, order.external_id, self._places.signing_key, fit=fit_scaler_and_classifier
             )
-        self._publish()
         return {
             "rewritten": dict(done.rewritten),
             "removed": dict(done.removed),
             "not_fitted_anew": dict(done.not_fitted_anew),
             "in_use": done.in_use,
         }
+
+    def _model_store(self, order: Order, now: datetime) -> Mapping[str, Any]:
+        if self._publish is not None:
+            self._publish()
+        return {}
 
     def _logs(self, order: Order, now: datetime) -> Mapping[str, Any]:
         if order.external_id is None:
