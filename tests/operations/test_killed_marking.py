@@ -1,9 +1,11 @@
-"""A server that is killed in the middle of marking has every mark it acknowledged, and knows every file it wrote."""
+"""A server that is killed in the middle of marking has every mark it acknowledged, and knows every file it wrote; so
+have two whose database goes away for a while."""
 
 from __future__ import annotations
 
 import http.client
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from attendance.clock import SystemClock
 from attendance.models import (
@@ -36,6 +38,7 @@ from support import marking, marking_server
 from support.clock import FrozenClock
 from support.recognition import doubtful, known, picture
 from support.service import Service, make_service, make_settings
+from support.tcp_proxy import interruptible
 
 CLIENTS, STUDENTS, FRAMES, KILLED_AFTER = 4, 40, 60, 22
 
@@ -139,6 +142,67 @@ def test_what_was_acknowledged_is_there_after_a_kill(
             assert post(address, token, path, sent[number], f"frame {number}") == 200
     after = check(service, {f"frame {number}" for number in range(FRAMES)})
     assert {key: value for key, value in after.items() if key in kept} == kept
+    with service.database.reading() as db:
+        assert db.query(Frame).count() == FRAMES
+        assert {record.status.value for record in db.query(AttendanceRecord)} == {"present"}
+        assert db.query(AttendanceRecord).count() == db.query(AttendanceChange).count() == STUDENTS
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("silent", [False, True], ids=["refuses", "falls silent"])
+def test_while_the_database_is_away_two_servers_answer_503_and_nothing_acknowledged_is_lost(
+    lesson: tuple[Service, int, str], database_url: str, tmp_path: Path, silent: bool
+) -> None:
+    service, session, token = lesson
+    path, sent = f"/sessions/{session}/frames", pictures()
+    turns: queue.Queue[int] = queue.Queue()
+    for number in range(FRAMES):
+        turns.put(number)
+    acknowledged: set[int] = set()
+    statuses: list[int | None] = []
+    change, is_back = threading.Condition(), threading.Event()
+
+    def client(address: str) -> None:
+        while True:
+            try:
+                number = turns.get_nowait()
+            except queue.Empty:
+                return
+            status = None
+            while status != 200:
+                status = post(address, token, path, sent[number], f"frame {number}")
+                with change:
+                    statuses.append(status)
+                    if status == 200:
+                        acknowledged.add(number)
+                    change.notify_all()
+                if status != 200 and not is_back.wait(60):
+                    return
+
+    url = make_url(database_url)
+    with interruptible(url.host or "127.0.0.1", url.port or 5432) as way:
+        through = url.set(host="127.0.0.1", port=way.port).render_as_string(hide_password=False)
+        with running(tmp_path, through) as (_, one), running(tmp_path, through) as (_, other):
+            threads = [threading.Thread(target=client, args=(address,)) for address in (one, other) * (CLIENTS // 2)]
+            for thread in threads:
+                thread.start()
+            with change:
+                assert change.wait_for(lambda: len(acknowledged) >= KILLED_AFTER, 60)
+            if silent:
+                way.fall_silent()
+                with change:
+                    while change.wait(0.5):
+                        pass  # what was on its way to a client is there soon; then everybody waits
+            way.go_away()
+            assert len(acknowledged) < FRAMES
+            with change:
+                assert change.wait_for(lambda: statuses.count(503) >= CLIENTS, 60), statuses
+            way.come_back()
+            is_back.set()
+            for thread in threads:
+                thread.join()
+    assert set(statuses) == {200, 503} and acknowledged == set(range(FRAMES))
+    check(service, {f"frame {number}" for number in range(FRAMES)})
     with service.database.reading() as db:
         assert db.query(Frame).count() == FRAMES
         assert {record.status.value for record in db.query(AttendanceRecord)} == {"present"}
