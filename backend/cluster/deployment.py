@@ -12,6 +12,7 @@ from ray import serve
 from ray.serve.config import AutoscalingConfig
 
 from cluster.connection import APPLICATION, connect
+from cluster.model_store import ModelStore
 from cluster.replica import IN_HAND, Replica
 from cluster.roll import REPORTS_EVERY_SECONDS, Report, the_roll
 from config import Settings
@@ -27,9 +28,12 @@ _LOOKS_EVERY_SECONDS = 0.5
 
 def deploy(settings: Settings) -> list[Report]:
     """Start the recognizers that ``settings`` describe; those that are there are exchanged one after the other, and go
-    on answering meanwhile. What those that are ready report. Raises ConfigurationError."""
+    on answering meanwhile. What those that are ready report. Raises ConfigurationError, ModelError."""
     connect(settings.ray_address)
     _check_there_is_place(settings.ray_cpus)
+    if settings.model_store is not None:
+        # which networks a recognizer loads depends on the model that it finds
+        ModelStore(settings.model_store).push(settings.model_dir)
     roll = the_roll(ray)
     deployment = serve.deployment(
         name="recognizer",
