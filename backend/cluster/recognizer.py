@@ -174,7 +174,8 @@ class RayRecognizer:
 
 def _has_seen(report: Report, sha256: str | None) -> bool:
     """Whether a recognizer has the model with this hash, or has said why not; None: has none."""
-    current, refused = report.status.current, report.status.refused_sha256
+    status = report.status
     if sha256 is None:
-        return current is None
-    return (current is not None and current.sha256 == sha256) or refused == sha256
+        return status.current is None
+    taken = status.current is not None and status.current.sha256 == sha256 and status.refused is None
+    return taken or status.refused_sha256 == sha256

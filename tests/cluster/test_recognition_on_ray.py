@@ -1,0 +1,214 @@
+"""Recognition in a cluster of two machines: the answers of the recognizer in the server's process, whatever model is
+put into use meanwhile, and a clear word where the cluster cannot answer."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from config import Settings
+from errors import BusyError, ConfigurationError, ModelNotFoundError
+from operations.cameras import Camera
+from operations.live import LiveRecognizer
+from recognition import live_recognizer
+from recognizer.artifact import MODEL_FILE
+from recognizer.history import activate, publish
+from recognizer.reading import load_artifact
+from recognizer.weights import WeightsFile
+from support.campus import NAMES, PEOPLE, class_settings
+from support.hot_swap import turned
+from support.pictures import face_picture
+from support.ports import free_port
+from support.ray_cluster import INSTALL, RayCluster, ray_cluster
+
+pytest.importorskip("ray", reason=INSTALL)
+
+from cluster import deployment
+from cluster.recognizer import RayRecognizer
+
+FACE = 240
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RayCluster]:
+    """A head that recognises nobody, and two machines of one processor."""
+    with ray_cluster(nodes=3, head_cpus=0) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def settings(cluster: RayCluster, dlib_weights: WeightsFile, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    made = class_settings(tmp_path_factory.mktemp("class"), dlib_weights)
+    return replace(made, ray_address=cluster.address, ray_least_replicas=2, ray_most_replicas=2)
+
+
+@pytest.fixture(scope="module")
+def deployed(settings: Settings) -> Settings:
+    reports = deployment.deploy(settings)
+    assert [report.embedder.id for report in reports] == ["dlib", "dlib"]
+    return settings
+
+
+@pytest.fixture(scope="module")
+def recognizer(deployed: Settings) -> RayRecognizer:
+    made = RayRecognizer(deployed)
+    made.start()
+    return made
+
+
+@pytest.fixture(scope="module")
+def embedded(settings: Settings) -> Iterator[LiveRecognizer]:
+    made = live_recognizer(replace(settings, recognizer="embedded"))
+    made.start()
+    yield made
+    made.close()
+
+
+def test_without_recognizers_it_says_how_to_start_them(settings: Settings) -> None:
+    with pytest.raises(ConfigurationError, match=r"no recognizers; start them with: python app.py recognizers"):
+        RayRecognizer(settings).start()
+
+
+def test_a_recognizer_that_no_machine_can_hold_is_refused(settings: Settings) -> None:
+    with pytest.raises(
+        ConfigurationError, match="takes 64 processors, but no machine of the cluster offers more than 1"
+    ):
+        deployment.deploy(replace(settings, ray_cpus=64.0))
+
+
+def test_answers_are_those_of_the_embedded_recognizer(recognizer: RayRecognizer, embedded: LiveRecognizer) -> None:
+    for person in PEOPLE:
+        image = face_picture(person, 9, FACE)
+        ours, theirs = recognizer.recognize(image), embedded.recognize(image)
+        assert ours.model_version == theirs.model_version
+        (one,), (other,) = ours.faces, theirs.faces
+        assert one.identity.student_id == other.identity.student_id
+        assert one.identity.decision is other.identity.decision
+        assert one.identity.similarity == pytest.approx(other.identity.similarity, abs=0.01)
+        assert one.face.box.iou(other.face.box) > 0.99
+    assert [
+        face.box.iou(other.box) > 0.99
+        for face, other in zip(recognizer.detect(image), embedded.detect(image), strict=True)
+    ]
+    (gone,) = recognizer.recognize(image, among=frozenset(NAMES), without=frozenset({NAMES[-1]})).faces
+    assert gone.identity.student_id is None
+
+
+def test_the_faces_of_a_camera_are_followed_though_there_are_two_machines(recognizer: RayRecognizer) -> None:
+    image, followed = face_picture(2, 9, FACE), 0
+    for number in range(20):
+        camera = Camera("a lesson", 1000.0 + number / 10, 2, 0)
+        followed += recognizer.recognize(image, camera=camera).followed_faces
+    assert followed >= 10
+
+
+def test_a_model_that_is_put_into_use_reaches_every_machine(recognizer: RayRecognizer, settings: Settings) -> None:
+    artifact, before = load_artifact(settings.model_dir / MODEL_FILE)
+    after = publish(settings.model_dir, turned(copy.deepcopy(artifact), 1), {})
+    assert recognizer.reload().current.sha256 == after.sha256  # type: ignore[union-attr]
+    image = face_picture(1, 9, FACE)
+    answers = [recognizer.recognize(image) for _ in range(12)]
+    assert {answer.model_version for answer in answers} == {after.version}
+    newest = {answer.model_generation for answer in answers}
+    activate(settings.model_dir, before.model_version)
+    status = recognizer.reload()
+    assert status.current is not None and status.current.model_version == before.model_version
+    back = [recognizer.recognize(image) for _ in range(12)]
+    assert {answer.model_version for answer in back} == {before.model_version}
+    # put into use later, though it was made before
+    assert min(answer.model_generation for answer in back) > max(newest)
+
+
+def test_no_session_is_answered_by_an_older_model_than_it_has_seen(recognizer: RayRecognizer) -> None:
+    now = recognizer.recognize(face_picture(1, 9, FACE)).model_generation
+    camera = Camera("another lesson", 2000.0, 2, now + 1)
+    with pytest.raises(BusyError) as caught:
+        recognizer.recognize(face_picture(1, 9, FACE), camera=camera)
+    assert caught.value.code == "older_model"
+    assert recognizer.recognize(face_picture(1, 9, FACE), camera=replace(camera, model_at_least=now)).faces
+
+
+def test_a_model_that_cannot_be_used_is_refused_by_all_and_the_one_in_use_goes_on(
+    recognizer: RayRecognizer, settings: Settings
+) -> None:
+    file = settings.model_dir / MODEL_FILE
+    good = file.read_bytes()
+    used = recognizer.model_status().current
+    try:
+        file.write_bytes(b"no model at all")
+        status = recognizer.reload()
+        assert status.refused is not None and status.refused.startswith("2 of 2 recognizers (the first on ")
+        assert status.current == used
+        assert recognizer.recognize(face_picture(1, 9, FACE)).model_version == used.model_version  # type: ignore[union-attr]
+    finally:
+        file.write_bytes(good)
+    assert recognizer.reload().refused is None
+
+
+def test_an_answer_that_does_not_come_in_time_is_not_waited_for(deployed: Settings) -> None:
+    hurried = RayRecognizer(replace(deployed, inference_deadline_seconds=0.1))
+    hurried.start()
+    with pytest.raises(BusyError) as caught:
+        hurried.recognize(np.random.default_rng(0).integers(0, 256, (5000, 7000, 3), dtype=np.uint8))
+    assert caught.value.code == "deadline" and caught.value.retry_after >= 1
+
+
+def test_more_than_can_wait_is_refused_at_once(settings: Settings) -> None:
+    few = replace(settings, ray_frames=1)
+    deployment.deploy(few)
+    recognizer = RayRecognizer(few)
+    recognizer.start()
+    image = np.random.default_rng(0).integers(0, 256, (1500, 2000, 3), dtype=np.uint8)
+    codes: list[str] = []
+
+    def send() -> None:
+        try:
+            recognizer.recognize(image)
+            codes.append("answered")
+        except BusyError as error:
+            codes.append(error.code)
+
+    threads = [threading.Thread(target=send) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(codes) == {"answered", "queue_full"}
+
+
+def test_taken_away_they_are_gone(settings: Settings) -> None:
+    deployment.remove(settings)
+    with pytest.raises(ConfigurationError, match="no recognizers"):
+        RayRecognizer(settings).start()
+
+
+def test_without_a_model_faces_are_found_and_the_first_is_taken_into_use(settings: Settings, tmp_path: Path) -> None:
+    empty = replace(settings, model_dir=tmp_path / "model")
+    artifact, _ = load_artifact(settings.model_dir / MODEL_FILE)
+    deployment.deploy(empty)
+    recognizer = RayRecognizer(empty)
+    recognizer.start()
+    image = face_picture(1, 9, FACE)
+    assert len(recognizer.detect(image)) == 1
+    with pytest.raises(ModelNotFoundError):
+        recognizer.recognize(image)
+    publish(empty.model_dir, artifact, {})
+    recognizer.reload()
+    assert recognizer.recognize(image).model_version == artifact.model_version
+
+
+def test_where_no_cluster_is_it_says_so_at_once(settings: Settings) -> None:
+    import ray
+
+    ray.shutdown()
+    begun = time.monotonic()
+    with pytest.raises(ConfigurationError, match=r"no Ray head answers at 127\.0\.0\.2:"):
+        RayRecognizer(replace(settings, ray_address=f"127.0.0.2:{free_port()}")).start()
+    assert time.monotonic() - begun < 30
