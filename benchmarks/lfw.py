@@ -29,6 +29,7 @@ from recognizer.types import DetectedFace, EmbedderInfo, FloatArray, RGBImage  #
 from recognizer.weights import resolve_weights  # noqa: E402
 from training.cache import EmbeddingCache  # noqa: E402
 from training.dataset import scan  # noqa: E402
+from training.embedding import LocalEmbedding  # noqa: E402
 from training.preparation import detector_key, prepare  # noqa: E402
 from training.profiles import load_profile  # noqa: E402
 from training.progress import ProgressBar  # noqa: E402
@@ -96,7 +97,8 @@ def load(embedder: str) -> Faces:
 
     cache = EmbeddingCache(ROOT / ".cache" / "benchmarks", network.info, detector_key(make_detector(40)))
     with ProgressBar(f"{embedder}: lfw-dev") as progress:
-        found = prepare(scan(test_data() / "faces" / "lfw-dev").samples, make_detector, network, cache, progress)
+        samples = scan(test_data() / "faces" / "lfw-dev").samples
+        found = prepare(samples, LocalEmbedding(make_detector, network), cache, progress)
     names, counts = np.unique(found.labels, return_counts=True)
     files = np.array([sample.path.stem for sample in found.samples])
     return Faces(found.embeddings, found.labels, files, names[counts >= STUDENT_PHOTOS])

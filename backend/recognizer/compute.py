@@ -15,8 +15,9 @@ FOLDER = "networks"
 @dataclass(frozen=True, slots=True)
 class Compute:
     """device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``. engine: ``torch``, ``openvino`` (on the processor
-    only) or ``auto`` for the one that was measured to be the fastest here. threads: cores for the networks, 0 for the
-    engine's choice. folder: where converted networks and what was measured are kept; None for nowhere."""
+    only), ``auto`` for the one that was measured to be the fastest here, or one by the name that another machine's
+    ``engines.choice.Choice`` gives it. threads: cores for the networks, 0 for the engine's choice. folder: where
+    converted networks and what was measured are kept; None for nowhere."""
 
     device: str = "auto"
     engine: str = "auto"

@@ -1,35 +1,27 @@
-"""From image files to embeddings: read, find the face, cut, embed, remember; in batches and within bounded memory."""
+"""From image files to embeddings: what the cache remembers of them, what has to be embedded, and what a person should
+look at."""
 
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from errors import InvalidImageError, TrainingError
+from errors import TrainingError
 from recognizer.detector import FaceDetector
-from recognizer.embeddings import FaceEmbedder
-from recognizer.images import ImageLimits, read_image
-from recognizer.types import FloatArray, RGBImage
+from recognizer.types import FloatArray
 from training.cache import CachedFace, EmbeddingCache
-from training.duplicates import THUMBNAIL_SIZE, groups_by_student, near_duplicates_across
-from training.faces import FACE_SEARCH, TrainingFaceFinder
+from training.duplicates import groups_by_student, near_duplicates_across
+from training.embedding import LONGEST_SIDE, EmbedMissing
+from training.faces import FACE_SEARCH
 from training.mislabels import Suspect, find_suspects
-from training.samples import DEFAULT_LIMITS, DatasetIssue, IssueKind, Sample, students_with_enough
+from training.samples import DatasetIssue, IssueKind, Sample, students_with_enough
 
 __all__ = ["PreparedDataset", "detector_key", "find_suspects", "leave_out_small", "prepare", "quality_issues"]
-
-# Images that go through the networks together. Larger batches gain nothing on a CPU; 24 images of LONGEST_SIDE, twice
-# (one batch waits decoded while the other is in the networks), are 150 MB.
-BATCH_SIZE = 24
-LONGEST_SIDE = 1024  # pixels; larger photos are shrunk before detection. A fifth of it is still more than a crop needs.
 
 Progress = Callable[[int, int, int], None]
 """Called with (images done, images in all, of these found in the cache)."""
@@ -66,18 +58,15 @@ class PreparedDataset:
 
 def prepare(
     samples: Sequence[Sample],
-    make_detector: Callable[[int], FaceDetector],
-    embedder: FaceEmbedder,
+    embed: EmbedMissing,
     cache: EmbeddingCache | None = None,
     progress: Progress | None = None,
-    limits: ImageLimits = DEFAULT_LIMITS,
 ) -> PreparedDataset:
     """One embedding for each of ``samples`` that can be read, in their order.
 
-    ``make_detector``: builds a detector for a smallest face in pixels; called a few times, for images of different
-    sizes. ``cache``: must have been opened with ``detector_key`` of such a detector; every batch is kept as soon as it
-    is embedded, so an interrupted run loses no more than one batch. Images that cannot be read become issues. Raises
-    TrainingError when none can be.
+    ``embed``: takes those that the cache lacks. ``cache``: must have been opened with ``detector_key`` of a detector
+    that ``embed`` uses; every batch is kept as soon as it is embedded, so an interrupted run loses no more than what
+    was under way. Images that cannot be read become issues. Raises TrainingError when none can be.
     """
     cached = cache.get_many([sample.sha256 for sample in samples]) if cache else {}
     known = {sample.sha256: cached[sample.sha256] for sample in samples if sample.sha256 in cached}
@@ -86,26 +75,26 @@ def prepare(
     issues: list[DatasetIssue] = []
     if progress:
         progress(done, len(samples), cached_count)
-    finder = TrainingFaceFinder(make_detector)
-    for batch in _decoded_batches(missing, limits):
-        issues += [item for _, item in batch if isinstance(item, DatasetIssue)]
-        readable = [(sample, image) for sample, image in batch if not isinstance(image, DatasetIssue)]
-        fresh = _embed(readable, finder, embedder)
-        known |= fresh
-        if cache and fresh:
-            cache.put_many(fresh)
-        done += len(batch)
-        if progress:
-            progress(done, len(samples), cached_count)
+    if missing:
+        for batch in embed(missing):
+            issues += batch.issues
+            known |= batch.faces
+            if cache and batch.faces:
+                cache.put_many(batch.faces)
+            done += batch.done
+            if progress:
+                progress(done, len(samples), cached_count)
     kept = [sample for sample in samples if sample.sha256 in known]
     if not kept:
         raise TrainingError(f"none of the {len(samples)} images could be read; the issues name the reason for each")
+    place = {sample.path: number for number, sample in enumerate(missing)}
+    issues.sort(key=lambda issue: place.get(issue.path, len(place)) if issue.path else len(place))
     return _assemble(kept, [known[sample.sha256] for sample in kept], issues, cached_count)
 
 
 def detector_key(detector: FaceDetector) -> str:
-    """What of ``detector`` and of this module decides which face is found, as text for ``EmbeddingCache``. The
-    detector's smallest face does not: it follows each image's size."""
+    """What of ``detector`` and of ``training.embedding`` decides which face is found, as text for ``EmbeddingCache``.
+    The detector's smallest face does not: it follows each image's size."""
     config = detector.config
     parts = [detector.id, config.thresholds, config.scale_factor, config.min_probability, LONGEST_SIDE, FACE_SEARCH]
     return json.dumps(parts, sort_keys=True)
@@ -186,68 +175,6 @@ def _reason(suspect: Suspect) -> str:
 
 def _name(sample: Sample) -> str:
     return f"{sample.student_id}/{sample.path.name}"
-
-
-def _decoded_batches(
-    samples: Sequence[Sample], limits: ImageLimits
-) -> Iterator[list[tuple[Sample, RGBImage | DatasetIssue]]]:
-    """The images in batches; while the caller works on one the next is decoded in another thread."""
-    ahead: deque[Future[list[tuple[Sample, RGBImage | DatasetIssue]]]] = deque()
-    starts = iter(range(0, len(samples), BATCH_SIZE))
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode") as pool:
-        try:
-            while True:
-                start = next(starts, None)
-                if start is not None:
-                    ahead.append(pool.submit(_decode_batch, samples[start : start + BATCH_SIZE], limits))
-                if not ahead:
-                    return
-                # the first time round only submit, so that there is always one batch ahead
-                if len(ahead) > 1 or start is None:
-                    yield ahead.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _decode_batch(samples: Sequence[Sample], limits: ImageLimits) -> list[tuple[Sample, RGBImage | DatasetIssue]]:
-    return [(sample, _decode(sample, limits)) for sample in samples]
-
-
-def _decode(sample: Sample, limits: ImageLimits) -> RGBImage | DatasetIssue:
-    try:
-        return _shrunk(read_image(sample.path, limits))
-    except InvalidImageError as error:
-        message = f"{_name(sample)} is not used: {error}."
-        return DatasetIssue(IssueKind.UNREADABLE, message, sample.path, sample.student_id)
-
-
-def _shrunk(image: RGBImage) -> RGBImage:
-    height, width = image.shape[:2]
-    longest = max(height, width)
-    if longest <= LONGEST_SIDE:
-        return image
-    size = max(1, round(width * LONGEST_SIDE / longest)), max(1, round(height * LONGEST_SIDE / longest))
-    return np.array(Image.fromarray(image).resize(size, Image.Resampling.BOX), dtype=np.uint8)
-
-
-def _thumbnail(image: RGBImage) -> NDArray[np.uint8]:
-    size = (THUMBNAIL_SIZE, THUMBNAIL_SIZE)
-    return np.array(Image.fromarray(image).convert("L").resize(size, Image.Resampling.BOX), dtype=np.uint8)
-
-
-def _embed(
-    images: Sequence[tuple[Sample, RGBImage]], finder: TrainingFaceFinder, embedder: FaceEmbedder
-) -> dict[str, CachedFace]:
-    """The faces of one batch by file hash; one pass through the embedding network."""
-    if not images:
-        return {}
-    found = finder.find([image for _, image in images])
-    crops = np.concatenate([embedder.cut(image, [match.face]) for (_, image), match in zip(images, found, strict=True)])
-    embeddings = embedder.embed_crops(crops)
-    return {
-        sample.sha256: CachedFace(embedding, _thumbnail(image), match.how, match.face.probability)
-        for (sample, image), match, embedding in zip(images, found, embeddings, strict=True)
-    }
 
 
 def _assemble(

@@ -20,7 +20,6 @@ from errors import TrainingError
 from recognizer.assembly import build_detector, build_embedder
 from recognizer.compute import Compute
 from recognizer.detector import DetectorConfig, FaceDetector
-from recognizer.embeddings import FaceEmbedder
 from recognizer.history import StoredVersion, publish
 from recognizer.images import ImageLimits
 from recognizer.types import FloatArray
@@ -28,6 +27,7 @@ from recognizer.weights import WeightsFile
 from training.cache import EmbeddingCache
 from training.dataset import apply_min_images, scan
 from training.duplicates import groups_by_student
+from training.embedding import EmbeddingMethod, EmbedMissing, LocalEmbedding
 from training.preparation import PreparedDataset, detector_key, leave_out_small, prepare, quality_issues
 from training.profiles import load_profile
 from training.report import build_report_files
@@ -43,13 +43,16 @@ ShowProgress = Callable[[str], AbstractContextManager[Callable[..., None]]]
 BeginStage = Callable[[str, str], None]
 """Told the name of each stage when it begins, and in words what is done in it."""
 
+EmbedElsewhere = Callable[[EmbeddingMethod], EmbedMissing]
+"""Gives a way to embed photos by that method on other machines."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
     """dataset_dir: a folder of photos for each student. output_dir: where the model is published. strangers_dir:
     photos of people who are no students, or None. cache_dir: where embeddings are remembered, or None for nowhere.
     find_weights: gives the weights of the embedder; called once, after the photos were looked through. only: the ids
-    of the students to train on; None for all in the folder."""
+    of the students to train on; None for all in the folder. elsewhere: where the photos are embedded; None for here."""
 
     dataset_dir: Path
     output_dir: Path
@@ -62,6 +65,7 @@ class TrainingJob:
     limits: ImageLimits = DEFAULT_LIMITS
     compute: Compute = field(default_factory=Compute)
     signing_key: bytes | None = None
+    elsewhere: EmbedElsewhere | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,8 +101,7 @@ def run_training(
         strange = scan_strangers(job.strangers_dir, job.limits) if job.strangers_dir else None
     say(f"{len(scanned.student_ids)} students with {len(scanned.samples)} photos in {scanned.root}")
     with timed("networks", "Loading the networks"):
-        embedder = build_embedder(job.find_weights(), job.compute)
-        networks = _Networks(job, embedder)
+        networks = _Networks(job)
     with timed("embed", "Embedding the photos"):
         with show("Embedding the photos") as progress:
             prepared = networks.prepare(scanned.samples, progress)
@@ -124,7 +127,7 @@ def run_training(
     )
     with timed("train", "Training and measuring"):
         outcome = train(
-            data, job.config, load_profile(embedder.info.id), embedder.info, networks.described(), datetime.now(UTC)
+            data, job.config, load_profile(networks.info.id), networks.info, networks.described(), datetime.now(UTC)
         )
     with timed("report", "Writing the report"):
         files = build_report_files(
@@ -154,16 +157,24 @@ def run_training(
 class _Networks:
     """Detector and embedder of one job, with the memory of what they made."""
 
-    def __init__(self, job: TrainingJob, embedder: FaceEmbedder) -> None:
-        self._job, self._embedder = job, embedder
-        self._key = detector_key(self._detector(job.detector.min_face_size))
+    def __init__(self, job: TrainingJob) -> None:
+        weights = job.find_weights()
+        embedder = build_embedder(weights, job.compute)
+        detector = self._detector(job, job.detector.min_face_size)
+        self.info = embedder.info
+        self._key = detector_key(detector)
         self._cache = EmbeddingCache(job.cache_dir, embedder.info, self._key) if job.cache_dir else None
+        self._embed: EmbedMissing = LocalEmbedding(partial(self._detector, job), embedder, job.limits)
+        if job.elsewhere is not None:
+            engines = [each.choice.engine if each.choice else job.compute.engine for each in (detector, embedder)]
+            self._embed = job.elsewhere(EmbeddingMethod(weights, job.detector, job.limits, *engines))
 
-    def _detector(self, min_face_size: int) -> FaceDetector:
-        return build_detector(replace(self._job.detector, min_face_size=min_face_size), self._job.compute)
+    @staticmethod
+    def _detector(job: TrainingJob, min_face_size: int) -> FaceDetector:
+        return build_detector(replace(job.detector, min_face_size=min_face_size), job.compute)
 
     def prepare(self, samples: Sequence[Sample], progress: Callable[[int, int, int], None]) -> PreparedDataset:
-        return prepare(samples, self._detector, self._embedder, self._cache, progress, self._job.limits)
+        return prepare(samples, self._embed, self._cache, progress)
 
     def described(self) -> dict[str, str]:
         return {"id": FaceDetector.id, "settings": self._key}

@@ -21,9 +21,9 @@ from recognizer.embeddings import FaceEmbedder
 from recognizer.engines.torch_engine import TorchDlib, TorchMtcnn
 from recognizer.types import FloatArray
 from support.pictures import face_picture, write_class
-from training import preparation
 from training.cache import EmbeddingCache
 from training.dataset import IssueKind, Sample, scan
+from training.embedding import LocalEmbedding
 from training.preparation import PreparedDataset, detector_key, leave_out_small, prepare, quality_issues
 
 Found = tuple[FloatArray, FloatArray, FloatArray]
@@ -99,7 +99,7 @@ def picture(
 def prepare_one(folder: Path, image: NDArray[np.uint8], engine: ScriptedDetection):
     save(folder, "s1", "1.png", image)
     embedder, embedding = colour_embedder()
-    return prepare(scan(folder).samples, detectors(engine), embedder), embedding.crops[0]
+    return prepare(scan(folder).samples, LocalEmbedding(detectors(engine), embedder)), embedding.crops[0]
 
 
 def test_the_face_is_cut_from_where_it_was_found(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_small_face_is_found_last(tmp_path: Path) -> None:
 
     save(tmp_path, "s1", "1.png", picture((100, 100, 140, 140), size=(500, 500)))
     embedder, embedding = colour_embedder()
-    prepared = prepare(scan(tmp_path).samples, make_detector, embedder)
+    prepared = prepare(scan(tmp_path).samples, LocalEmbedding(make_detector, embedder))
     assert prepared.how.tolist() == ["detected"]
     assert embedding.crops[0].min() == 255
     assert seen == [94, 184, 30]
@@ -164,7 +164,7 @@ def test_detectors_are_built_once_for_many_sizes(tmp_path: Path) -> None:
     for number in range(12):
         side = 100 + number
         save(tmp_path, "s1", f"{number}.png", picture((20, 20, 60, 60), size=(side, side), colour=number))
-    prepare(scan(tmp_path).samples, make_detector, colour_embedder()[0])
+    prepare(scan(tmp_path).samples, LocalEmbedding(make_detector, colour_embedder()[0]))
     assert built == [19]
 
 
@@ -181,7 +181,7 @@ def test_an_image_that_cannot_be_read_is_named_and_the_rest_is_used(tmp_path: Pa
     Image.fromarray(face_picture(1, 0, 120)).save(whole, "JPEG")
     (tmp_path / "s1" / "2.jpg").write_bytes(whole.getvalue()[:1500])
     (tmp_path / "s1" / "3.jpg").write_bytes(b"not a picture")
-    prepared = prepare(scan(tmp_path).samples, detectors(ScriptedDetection()), colour_embedder()[0])
+    prepared = prepare(scan(tmp_path).samples, LocalEmbedding(detectors(ScriptedDetection()), colour_embedder()[0]))
     assert [sample.path.name for sample in prepared.samples] == ["1.png"]
     assert [issue.kind for issue in prepared.issues] == [IssueKind.UNREADABLE] * 2
     assert prepared.issues[0].message.startswith("s1/2.jpg is not used: ")
@@ -191,7 +191,7 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "s1").mkdir()
     (tmp_path / "s1" / "1.jpg").write_bytes(b"not a picture")
     with pytest.raises(TrainingError, match="none of the 1 images"):
-        prepare(scan(tmp_path).samples, detectors(ScriptedDetection()), colour_embedder()[0])
+        prepare(scan(tmp_path).samples, LocalEmbedding(detectors(ScriptedDetection()), colour_embedder()[0]))
 
 
 def many(folder: Path, count: int) -> tuple[Sample, ...]:
@@ -201,30 +201,31 @@ def many(folder: Path, count: int) -> tuple[Sample, ...]:
 
 
 def test_a_second_run_embeds_only_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparation, "BATCH_SIZE", 4)
+    monkeypatch.setattr("training.embedding.BATCH_SIZE", 4)
     make_detector = detectors(ScriptedDetection())
     embedder, embedding = colour_embedder()
+    embed = LocalEmbedding(make_detector, embedder)
     cache = EmbeddingCache(tmp_path / "cache", embedder.info, detector_key(make_detector(40)))
     calls: list[tuple[int, int, int]] = []
-    first = prepare(many(tmp_path / "set", 10), make_detector, embedder, cache, lambda *call: calls.append(call))
+    first = prepare(many(tmp_path / "set", 10), embed, cache, lambda *call: calls.append(call))
     assert (first.cached_count, len(embedding.crops)) == (0, 10)
     assert calls == [(0, 10, 0), (4, 10, 0), (8, 10, 0), (10, 10, 0)]
     calls.clear()
-    second = prepare(many(tmp_path / "set", 13), make_detector, embedder, cache, lambda *call: calls.append(call))
+    second = prepare(many(tmp_path / "set", 13), embed, cache, lambda *call: calls.append(call))
     assert (second.cached_count, len(embedding.crops)) == (10, 13)
     assert calls == [(10, 13, 10), (13, 13, 10)]
-    third = prepare(second.samples, make_detector, embedder, cache)
+    third = prepare(second.samples, embed, cache)
     assert third.cached_count == len(third.samples) == 13
     for name in ("embeddings", "labels", "how", "thumbnails"):
         assert np.array_equal(getattr(third, name), getattr(second, name))
-    fresh = prepare(second.samples, make_detector, embedder)
+    fresh = prepare(second.samples, embed)
     assert fresh.cached_count == 0
     assert np.allclose(fresh.embeddings, third.embeddings, atol=1e-6)
     assert third.labels.tolist() == [sample.student_id for sample in third.samples]
 
 
 def test_an_interrupted_run_keeps_what_it_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparation, "BATCH_SIZE", 4)
+    monkeypatch.setattr("training.embedding.BATCH_SIZE", 4)
     make_detector = detectors(ScriptedDetection())
     embedder, _ = colour_embedder()
     cache = EmbeddingCache(tmp_path / "cache", embedder.info, "key")
@@ -235,8 +236,8 @@ def test_an_interrupted_run_keeps_what_it_embedded(tmp_path: Path, monkeypatch: 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        prepare(samples, make_detector, embedder, cache, interrupt)
-    assert prepare(samples, make_detector, embedder, cache).cached_count == 8
+        prepare(samples, LocalEmbedding(make_detector, embedder), cache, interrupt)
+    assert prepare(samples, LocalEmbedding(make_detector, embedder), cache).cached_count == 8
 
 
 def test_other_detector_settings_make_another_key() -> None:
@@ -250,7 +251,7 @@ def test_other_detector_settings_make_another_key() -> None:
 
 def test_students_left_with_too_few_readable_images_are_left_out(tmp_path: Path) -> None:
     samples = many(tmp_path, 9)
-    prepared = prepare(samples, detectors(ScriptedDetection()), colour_embedder()[0])
+    prepared = prepare(samples, LocalEmbedding(detectors(ScriptedDetection()), colour_embedder()[0]))
     lost = tuple(s for s in prepared.samples if s.student_id == "s1")[1:]
     keep = np.array([s not in lost for s in prepared.samples])
     fewer = PreparedDataset(
@@ -271,7 +272,7 @@ def test_students_left_with_too_few_readable_images_are_left_out(tmp_path: Path)
 
 
 def test_rows_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
-    prepared = prepare(many(tmp_path, 3), detectors(ScriptedDetection()), colour_embedder()[0])
+    prepared = prepare(many(tmp_path, 3), LocalEmbedding(detectors(ScriptedDetection()), colour_embedder()[0]))
     with pytest.raises(ValueError, match="expected 3 rows"):
         replace(prepared, embeddings=prepared.embeddings[:2])
 
@@ -298,7 +299,7 @@ def dlib() -> FaceEmbedder:
 
 def test_drawn_faces_end_up_next_to_their_own_kind(tmp_path: Path, dlib: FaceEmbedder) -> None:
     write_class(tmp_path, range(3), 3)
-    prepared = prepare(scan(tmp_path).samples, mtcnn, dlib)
+    prepared = prepare(scan(tmp_path).samples, LocalEmbedding(mtcnn, dlib))
     assert prepared.ways == {"detected": 9, "padded": 0, "whole": 0}
     assert np.allclose(np.linalg.norm(prepared.embeddings, axis=1), 1, atol=1e-5)
     similar = prepared.embeddings @ prepared.embeddings.T - 2 * np.eye(9)
@@ -310,7 +311,7 @@ def test_a_picture_in_the_wrong_folder_and_a_copy_are_pointed_out(tmp_path: Path
     (tmp_path / "student-00" / "3.jpg").replace(tmp_path / "student-04" / "wrong.jpg")
     Image.fromarray(face_picture(2, 0)).resize((120, 120)).save(tmp_path / "student-02" / "copy.jpg", quality=60)
     Image.fromarray(face_picture(3, 1)).save(tmp_path / "student-01" / "stolen.jpg", quality=70)
-    issues = quality_issues(prepare(scan(tmp_path).samples, mtcnn, dlib))
+    issues = quality_issues(prepare(scan(tmp_path).samples, LocalEmbedding(mtcnn, dlib)))
     near = {issue.path.name for issue in issues if issue.kind is IssueKind.NEAR_DUPLICATE and issue.path}
     assert "copy.jpg" in near
     wrong = {issue.path.name: issue.message for issue in issues if issue.kind is IssueKind.PROBABLE_MISLABEL}
@@ -335,7 +336,7 @@ def test_swapped_photos_of_real_people_are_found(tmp_path: Path, dlib: FaceEmbed
             target = tmp_path / names[swapped.get((person, shot), person)]
             target.mkdir(exist_ok=True)
             (target / photo.name).write_bytes(photo.read_bytes())
-    prepared = prepare(scan(tmp_path).samples, mtcnn, dlib)
+    prepared = prepare(scan(tmp_path).samples, LocalEmbedding(mtcnn, dlib))
     flagged = {issue.path.name for issue in quality_issues(prepared) if issue.kind is IssueKind.PROBABLE_MISLABEL}
     assert flagged == {sorted(people[person].iterdir())[shot].name for person, shot in swapped}
 
@@ -349,7 +350,7 @@ def test_a_tightly_cut_face_is_found_with_a_border(tmp_path: Path, dlib: FaceEmb
         cut = image[int(box.y1 + inset) : int(box.y2 - inset), int(box.x1 + inset) : int(box.x2 - inset)]
         save(tmp_path, f"p{number:02d}", "tight.png", np.array(Image.fromarray(cut).resize((160, 160))))
         save(tmp_path, f"p{number:02d}", "whole.png", image)
-    prepared = prepare(scan(tmp_path).samples, mtcnn, dlib)
+    prepared = prepare(scan(tmp_path).samples, LocalEmbedding(mtcnn, dlib))
     tight = [row for row, sample in enumerate(prepared.samples) if sample.path.name == "tight.png"]
     whole = [row for row, sample in enumerate(prepared.samples) if sample.path.name == "whole.png"]
     assert len(tight) == len(whole) == 6

@@ -83,10 +83,13 @@ class Network(Generic[E]):
 
 def built(network: Network[E], compute: Compute) -> tuple[E, Choice]:
     """The network on the engine that ``compute`` asks for, or on the fastest. Raises ConfigurationError when there is
-    none of that name here, WeightsError when the weights are not the network's."""
+    none of that name here, WeightsError when the weights are not the network's; ImportError or RuntimeError when an
+    engine that another machine has chosen cannot be had here."""
+    if compute.engine in network.build:  # torch, or the very one that another machine has chosen
+        return network.build[compute.engine](), Choice(compute.engine, {})
     if compute.engine not in ENGINES:
         raise ConfigurationError(f"no engine is called {compute.engine!r}; there are {', '.join(ENGINES)}")
-    if on_accelerator(compute.device) or compute.engine == "torch":
+    if on_accelerator(compute.device):
         if compute.engine == "openvino":
             raise ConfigurationError("the engine openvino computes on the processor: set SMARTATTENDANCE_DEVICE=cpu")
         return network.build[TORCH](), Choice(TORCH, {})
