@@ -211,7 +211,7 @@ def _inference(settings: Settings, recognizer: Recognizer, metrics: Metrics) -> 
 
 def _recognizer(settings: Settings, publisher: Publisher | None) -> Recognizer:
     if settings.recognizer == "ray":
-        return RayRecognizer(settings, None if publisher is None else publisher.publish)
+        return RayRecognizer(settings, publisher)
     return live_recognizer(settings)
 
 

@@ -91,8 +91,8 @@ class ModelStore:
         while True:
             if text is None:
                 raise ModelStoreError(
-                    f"no model was published in {self.address} yet; train one, and see that the server has the same "
-                    "model store in its settings"
+                    f"no model was published in the model store {self.address} yet, or it is not mounted here; train "
+                    "one, and see that the server has the same model store in its settings"
                 )
             try:
                 with _writing(local_dir):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from cluster.connection import APPLICATION, connect
+from cluster.publishing import Publisher
 from cluster.refusal import Refusal
 from cluster.roll import Report, summed_up, the_roll
 from config import Settings
@@ -38,9 +39,9 @@ class RayRecognizer:
     cluster, and which machine was lost, is nothing that a lesson has to know.
     """
 
-    def __init__(self, settings: Settings, publish: Callable[[], object] | None = None) -> None:
-        """publish: brings the models of the model folder into the model store, where there is one."""
-        self._settings, self._publish = settings, publish
+    def __init__(self, settings: Settings, publisher: Publisher | None = None) -> None:
+        """publisher: brings the models of the model folder into the model store, where there is one."""
+        self._settings, self._publisher = settings, publisher
         self._lock = threading.Lock()
         self._ray: Any = None
         self._handle: Any = None
@@ -62,8 +63,8 @@ class RayRecognizer:
                 "the cluster has no recognizers; start them with: python app.py recognizers"
             ) from error
         self._ray, self._roll = ray, the_roll(ray)
-        if self._publish is not None:
-            self._publish()
+        if self._publisher is not None:
+            self._publisher.publish()
         deadline = time.monotonic() + _READY_WITHIN_SECONDS
         while not self._look():
             if time.monotonic() > deadline:
@@ -103,12 +104,19 @@ class RayRecognizer:
     def model_status(self) -> LoaderStatus:
         if time.monotonic() - self._looked_at > _LOOKS_EVERY_SECONDS:
             self._look()
-        return summed_up(self._reports)
+        status = summed_up(self._reports)
+        failed = None if self._publisher is None else self._publisher.error
+        if failed is not None and status.refused is None:
+            # what was not published no recognizer can refuse
+            return replace(status, refused=str(failed), refused_code=failed.code)
+        return status
 
     def reload(self) -> LoaderStatus:
         """Wait a moment for the recognizers to take the model that lies in the model folder now, or to refuse it."""
-        if self._publish is not None:
-            self._publish()
+        if self._publisher is not None:
+            self._publisher.publish()
+            if self._publisher.error is not None:  # then they have nothing to take
+                return self.model_status()
         try:
             wanted = sha256_of(read_model_file(self._settings.model_dir / MODEL_FILE))
         except ModelError:
@@ -116,7 +124,7 @@ class RayRecognizer:
         deadline = time.monotonic() + _TAKEN_WITHIN_SECONDS
         while not all(_has_seen(report, wanted) for report in self._look()) and time.monotonic() < deadline:
             time.sleep(0.1)
-        return summed_up(self._reports)
+        return self.model_status()
 
     def _look(self) -> list[Report]:
         """The reports as they are now; those of before where the roll does not answer."""
