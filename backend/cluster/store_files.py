@@ -107,8 +107,12 @@ class RemoteFiles:
         self._url = url
         parts = urlsplit(url)
         who, at, host = parts.netloc.rpartition("@")
-        # without a password, or a token in the query
         self.address = parts._replace(netloc=who.partition(":")[0] + at + host, query="", fragment="").geturl()
+        if ":" in who:
+            raise ConfigurationError(
+                f"the URL of the model store {self.address} holds a password, which settings and logs would show; leave "
+                f"it out, and set FSSPEC_{parts.scheme.upper()}_PASSWORD in the environment of every machine"
+            )
         if "::" in url:
             raise ConfigurationError(
                 f"the model store {self.address} names one file system behind another, which may answer with what was "

@@ -1,4 +1,4 @@
-"""A recognizer in a cluster has its models from the store alone: each that is put into use, and none that was erased."""
+"""A recognizer in a cluster has its models from the store alone: each that is put to use, and none that was erased."""
 
 from __future__ import annotations
 
@@ -104,7 +104,6 @@ def test_a_session_that_has_seen_a_newer_model_is_answered_by_it(school: School)
 def test_a_store_that_is_away_is_said_and_the_model_in_use_answers(school: School) -> None:
     image = face_picture(1, 9, FACE)
     before = school.recognizer.recognize(image).model_version
-    # in use by nobody else: a store that is empty says as little as one that is not mounted
     away = school.share.rename(school.share.with_name("away"))
     wait_until(lambda: school.recognizer.model_status().refused is not None)
     status = school.recognizer.model_status()
@@ -129,7 +128,6 @@ def test_a_model_that_must_not_be_published_is_said(school: School) -> None:
 
 
 def test_an_erased_student_is_known_nowhere(school: School) -> None:
-    artifact, _ = load_artifact(school.settings.model_dir / MODEL_FILE)
     (face,) = school.recognizer.recognize(face_picture(3, 9, FACE)).faces
     gone = face.identity.student_id
     assert gone in NAMES
