@@ -110,8 +110,8 @@ class RemoteFiles:
         self.address = parts._replace(netloc=who.partition(":")[0] + at + host, query="", fragment="").geturl()
         if ":" in who:
             raise ConfigurationError(
-                f"the URL of the model store {self.address} holds a password, which settings and logs would show; leave "
-                f"it out, and set FSSPEC_{parts.scheme.upper()}_PASSWORD in the environment of every machine"
+                f"the URL of the model store {self.address} holds a password, which settings and logs would show; "
+                f"leave it out, and set FSSPEC_{parts.scheme.upper()}_PASSWORD in the environment of every machine"
             )
         if "::" in url:
             raise ConfigurationError(
