@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
@@ -65,10 +67,14 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         files.rm(folder, recursive=True)
 
 
+def folder_of(address: str) -> Path:
+    return Path(url2pathname(urlsplit(address).path) if address.startswith("file://") else address)
+
+
 def contents(address: str) -> dict[str, bytes]:
     """What lies in the store."""
     if not address.startswith("memory://"):
-        folder = Path(address.removeprefix("file://"))
+        folder = folder_of(address)
         return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.is_dir() else {}
     import fsspec
 
@@ -83,7 +89,7 @@ def put(address: str, name: str, data: bytes) -> None:
 
         fsspec.core.url_to_fs(address)[0].pipe_file(f"{address}/{name}", data)
     else:
-        (Path(address.removeprefix("file://")) / name).write_bytes(data)
+        (folder_of(address) / name).write_bytes(data)
 
 
 def test_the_model_in_use_arrives_and_so_does_each_later_one(tmp_path: Path, address: str) -> None:
