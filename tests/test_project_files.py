@@ -21,7 +21,7 @@ BATCH_FILES = {
     "test_production.bat": "test_production_model.py",
     "demo.bat": "demo.py",
 }
-PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[a-z]+\])?==(?P<version>[0-9][0-9a-z.]*)(?:; (?P<marker>.+))?$")
+PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[a-z,]+\])?==(?P<version>[0-9][0-9a-z.]*)(?:; (?P<marker>.+))?$")
 
 # Where the name of a package is not the name it is imported by.
 IMPORTED_AS = {
@@ -88,8 +88,8 @@ def test_every_package_the_program_imports_is_pinned() -> None:
                 imported.add((node.module or "").split(".")[0])
     foreign = imported - ours - set(sys.stdlib_module_names)
     assert {"torch", "numpy", "cv2"} <= foreign
-    pinned = {IMPORTED_AS.get(name, name) for name in pins("requirements.txt")}
-    assert foreign <= pinned, f"not in requirements.txt: {sorted(foreign - pinned)}"
+    pinned = {IMPORTED_AS.get(name, name) for name in (*pins("requirements.txt"), *pins("requirements-cluster.txt"))}
+    assert foreign <= pinned, f"in no requirements: {sorted(foreign - pinned)}"
 
 
 # ---------------------------------------------------------------------------------------------- batch files
@@ -199,7 +199,7 @@ class Workshop:
         self.log.touch()
         self.library.touch()
         shutil.copy(ROOT / "Makefile", self.root)
-        for name in ("requirements.txt", "requirements-dev.txt"):
+        for name in ("requirements.txt", "requirements-dev.txt", "requirements-cluster.txt"):
             (self.root / name).write_text("# none\n")
         # None of the machine's own Pythons is to be found: each name gets a program that fails as a pyenv shim does.
         for name in ("python3.13", "python3.12", "python3.11", "python3", "python"):
@@ -432,6 +432,20 @@ def test_the_browser_is_installed_if_it_may_be_and_missed_aloud_if_not(workshop:
     done = workshop.make("test", "BROWSERS=nothing-of-that-name")
     assert done.returncode == 0, done.stderr
     assert [call for call in workshop.calls() if call.startswith("apt-get install") and call.endswith(" chromium")]
+
+
+@needs_make
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Ray is installed for the tests on Linux only")
+def test_what_several_machines_need_is_installed_once_for_the_tests_alone(workshop: Workshop) -> None:
+    workshop.python("python3.12")
+    assert workshop.make("setup").returncode == 0
+    assert not [call for call in workshop.calls() if "requirements-cluster.txt" in call]
+    assert workshop.make("test").returncode == 0
+    calls = workshop.calls()
+    installed = next(number for number, call in enumerate(calls) if call.endswith("-r requirements-cluster.txt"))
+    assert installed < next(number for number, call in enumerate(calls) if "-m pytest" in call)
+    assert workshop.make("test").returncode == 0
+    assert not [call for call in workshop.calls() if "requirements-cluster.txt" in call]
 
 
 @needs_make
