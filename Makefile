@@ -27,7 +27,7 @@ TYPED := backend/recognizer backend/training backend/attendance backend/operatio
 # Paths below are relative to this folder, so that spaces in its own path do no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean train serve check doctor test lint bench soak screens clean environment browser
+.PHONY: help setup demo demo-clean train serve check doctor test lint bench soak screens clean environment browser cluster
 
 help:
 	@echo 'make setup   create .venv and install the pinned packages'
@@ -68,7 +68,7 @@ doctor:
 	@if [ -e "$(VENV_PYTHON)" ]; then "$(VENV_PYTHON)" backend/app.py doctor $(ARGS); \
 	else "$${PYTHON:-python3}" backend/app.py doctor $(ARGS); fi
 
-test: lint browser
+test: lint browser cluster
 	"$(VENV_PYTHON)" -m pytest -q --durations=10 $(SPREAD) $(ARGS)
 
 lint: environment
@@ -104,6 +104,9 @@ environment:
 
 browser:
 	@sh -c "$$BROWSER"
+
+cluster: environment
+	@sh -c "$$CLUSTER"
 
 # A shell script; in a makefile each of its dollar signs is written twice.
 define PREPARE
@@ -201,4 +204,34 @@ fi
 printf '%s\n' "Chromium is missing, so the tests of the page are skipped. On Debian: sudo apt-get install chromium" \
     "Elsewhere install Chromium or Chrome, or name one: SMARTATTENDANCE_TEST_CHROMIUM=/path/to/chrome make test"
 endef
-export PREPARE BROWSER BROWSERS PYTHON VENV_PYTHON INSTALL_ARGS
+
+# What the tests of several machines need, on Linux; elsewhere, and where it is missing, they say why they are not run.
+define CLUSTER
+set -eu
+if [ "$$(uname -s 2>/dev/null || true)" != Linux ]; then exit 0; fi
+wanted=$$("$$VENV_PYTHON" -c 'import hashlib, sys
+digest = hashlib.sha256(sys.version.encode())
+for name in ("requirements.txt", "requirements-cluster.txt"):
+    digest.update(open(name, "rb").read())
+print(digest.hexdigest())')
+stamp=.venv/requirements-cluster.sha256
+if [ "$$(cat "$$stamp" 2>/dev/null || true)" != "$$wanted" ]; then
+    echo "Installing Ray for the tests of several machines"
+    if "$$VENV_PYTHON" -m pip install --disable-pip-version-check -q -r requirements-cluster.txt; then
+        echo "$$wanted" > "$$stamp"
+    else
+        echo "Ray could not be installed; pip says why above. The tests of several machines are skipped."
+    fi
+fi
+missing=
+for name in nginx openssl; do
+    command -v "$$name" >/dev/null 2>&1 || missing="$$missing $$name"
+done
+if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "The tests of several machines need$$missing: installing"
+    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing || true
+elif [ -n "$$missing" ]; then
+    echo "Without$$missing some tests of several machines are skipped. On Debian: sudo apt-get install$$missing"
+fi
+endef
+export PREPARE BROWSER CLUSTER BROWSERS PYTHON VENV_PYTHON INSTALL_ARGS

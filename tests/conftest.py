@@ -30,6 +30,8 @@ from support.service import Service, make_service, make_settings
 REPOSITORY = Path(__file__).resolve().parent.parent
 TEST_DATA_VARIABLE = "SMARTATTENDANCE_TEST_DATA"
 BROWSER_TESTS = "tests/e2e/"
+# One cluster at a time: each has processes of its own beside the tests'.
+CLUSTER_TESTS = "tests/cluster/"
 # A few tests of a minute each, which share nothing.
 LONG_TESTS = "tests/operations/test_class_recognition.py"
 
@@ -41,12 +43,15 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 class _Together(LoadScopeScheduling):
     """Tests of a file stay in one process, as they share what was made for them, and so do all in the browser, for
-    which a whole school is made."""
+    which a whole school is made, and all of a cluster."""
 
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(LONG_TESTS):
             return nodeid
-        return BROWSER_TESTS if nodeid.startswith(BROWSER_TESTS) else nodeid.split("::", 1)[0]
+        for together in (BROWSER_TESTS, CLUSTER_TESTS):
+            if nodeid.startswith(together):
+                return together
+        return nodeid.split("::", 1)[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Together:
@@ -56,7 +61,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Together:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first where several processes share the tests."""
     if PROCESSES > 1:
-        items.sort(key=lambda item: (not item.nodeid.startswith(BROWSER_TESTS), not item.nodeid.startswith(LONG_TESTS)))
+        first = (BROWSER_TESTS, CLUSTER_TESTS, LONG_TESTS)
+        items.sort(key=lambda item: [not item.nodeid.startswith(each) for each in first])
 
 
 def _is_here(host: Any) -> bool:

@@ -62,12 +62,24 @@ def installed() -> ModuleType:
 
 
 def _check_answers(address: str) -> None:
-    """Raise ConfigurationError unless something listens there: Ray itself would go on trying for minutes."""
+    """Raise ConfigurationError unless what listens there speaks as Ray does, which itself would try for minutes."""
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host, int(port)), _ANSWERS_WITHIN_SECONDS):
-            return
+            pass
     except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"no Ray head answers at {address} ({error}); name it as host:port, as `ray start --head` prints it"
-        ) from error
+        raise ConfigurationError(_no_head(address, str(error))) from error
+    import grpc
+    from ray._private.grpc_utils import init_grpc_channel
+
+    channel = init_grpc_channel(address)
+    try:
+        grpc.channel_ready_future(channel).result(_ANSWERS_WITHIN_SECONDS)
+    except grpc.FutureTimeoutError as error:
+        raise ConfigurationError(_no_head(address, "something else listens there")) from error
+    finally:
+        channel.close()
+
+
+def _no_head(address: str, reason: str) -> str:
+    return f"no Ray head answers at {address} ({reason}); name it as host:port, as `ray start --head` prints it"

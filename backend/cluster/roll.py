@@ -26,8 +26,8 @@ class Report:
 
 
 class Roll:
-    """The latest report of each recognizer: one actor of the cluster. Lost with its machine it begins anew, empty, and
-    knows them again after a second."""
+    """The latest report of each recognizer: one actor of the cluster. Started again it is empty, and knows them again
+    after a second."""
 
     def __init__(self) -> None:
         self._reports: dict[str, tuple[Report, float]] = {}
@@ -46,10 +46,16 @@ class Roll:
 
 
 def the_roll(ray: Any) -> Any:
-    """The actor, which is made when there is none."""
+    """The actor, which is made when there is none; on the head, without which there is no cluster anyway."""
     actor = ray.remote(Roll)
     return actor.options(
-        name=NAME, lifetime="detached", get_if_exists=True, num_cpus=0, max_restarts=-1, max_task_retries=2
+        name=NAME,
+        lifetime="detached",
+        get_if_exists=True,
+        num_cpus=0,
+        resources={"node:__internal_head__": 0.001},
+        max_restarts=-1,
+        max_task_retries=2,
     ).remote()
 
 

@@ -165,7 +165,7 @@ def test_more_than_can_wait_is_refused_at_once(settings: Settings) -> None:
     deployment.deploy(few)
     recognizer = RayRecognizer(few)
     recognizer.start()
-    image = np.random.default_rng(0).integers(0, 256, (1500, 2000, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), dtype=np.uint8)
     codes: list[str] = []
 
     def send() -> None:

@@ -76,7 +76,7 @@ def _server(settings: Settings, folder: Path, number: int, port: int) -> Iterato
         "port": port,
         "data_dir": folder / f"data-{number}",
         "secret_key": settings.secret_key or "of a test, and known to everybody",
-        "frames_per_second": 10_000,
+        "frames_per_second": 1000,
         "recognizer": "ray",
         "ray_address": settings.ray_address,
         "inference_deadline_seconds": settings.inference_deadline_seconds,
@@ -109,8 +109,10 @@ def _nginx(folder: Path, ports: list[int]) -> Iterator[str]:
     port = free_port()
     upstream = "\n".join(f"        server 127.0.0.1:{each} max_fails=1 fail_timeout=2s;" for each in ports)
     config = folder / "nginx.conf"
+    # else its worker becomes somebody who may not write here
+    user = "user root;" if hasattr(os, "geteuid") and os.geteuid() == 0 else ""
     config.write_text(
-        f"""daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log; worker_processes 1;
+        f"""{user} daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log; worker_processes 1;
 events {{ worker_connections 256; }}
 http {{
     access_log off; client_max_body_size 20m;
