@@ -24,7 +24,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from api import context, pages, problems, security, urls
 from api import metrics as metrics_api
 from api.context import ApiOptions, Services, install
-from api.limits import limiter
+from api.limits import limiter, storage_options
 from attendance import settling, training_jobs
 from attendance.clock import Clock, SystemClock
 from attendance.database import Database
@@ -107,6 +107,7 @@ def create_app(
         SECRET_KEY=settings.secret_key or secret_key(settings.data_dir),
         MAX_CONTENT_LENGTH=settings.max_image_bytes,
         RATELIMIT_STORAGE_URI=settings.rate_limit_storage,
+        RATELIMIT_STORAGE_OPTIONS=storage_options(settings.rate_limit_storage),
     )
     if settings.trusted_proxies:
         count = settings.trusted_proxies
@@ -220,8 +221,9 @@ def _training_setup(settings: Settings, recognizer: Recognizer, eraser: Eraser) 
     told how to reach the database, or what signs the cookies."""
 
     def embedder() -> str:
-        real = isinstance(recognizer, LiveRecognizer | RayRecognizer)
-        return recognizer.embedder_info.id if real else settings.embedder
+        if isinstance(recognizer, LiveRecognizer | RayRecognizer):
+            return recognizer.embedder_info.id
+        return settings.embedder
 
     ours = (PREFIX, variable("database_url"))
     environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(ours)}

@@ -38,6 +38,7 @@ IMPORTED_AS = {
     "prometheus-client": "prometheus_client",
     "python-dateutil": "dateutil",
     "charset-normalizer": "charset_normalizer",
+    "grpcio": "grpc",
 }
 
 needs_make = pytest.mark.skipif(

@@ -82,7 +82,7 @@ def _check_there_is_place(cpus: float) -> None:
         )
 
 
-def _wait(running: Future[object]) -> None:
+def _wait(running: Future[Any]) -> None:
     """Until the recognizers answer. Raises ConfigurationError when they cannot."""
     begun = time.monotonic()
     while not wait([running], timeout=_LOOKS_EVERY_SECONDS).done:
