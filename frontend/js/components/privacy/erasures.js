@@ -10,6 +10,9 @@ import { More } from "../table.js";
 /** The steps in the order in which they are done. */
 const STEPS = ["face_images", "embeddings", "review_crops", "models", "logs"];
 
+/** A school on several machines has one more. @param {Api.Erasure} erasure */
+const stepsOf = (erasure) => ("model_store" in erasure.steps ? [...STEPS, "model_store"] : STEPS);
+
 /** @param {{erasures: any, names: Map<number, string>}} props erasures: pages of them. names: of users */
 export function Erasures({ erasures, names }) {
   const items = /** @type {Api.Erasure[]} */ (erasures.data.items);
@@ -21,7 +24,7 @@ export function Erasures({ erasures, names }) {
       <p class="quiet small">${t("privacy.ordered", { when: dayAndClock(erasure.requested_at), who: erasure.requested_by === null ? t("audit.server") : names.get(erasure.requested_by) ?? t("audit.user", { id: erasure.requested_by }) })}
         ${erasure.completed_at && ` ${t("privacy.completed", { when: dayAndClock(erasure.completed_at) })}`}</p>
       ${erasure.problem && html`<div class="note wrong"><p><strong>${t("privacy.not_yet")}</strong> ${erasure.problem}</p></div>`}
-      <ul class="steps-done">${STEPS.map((step) => html`<li class=${step in erasure.steps ? "" : "quiet"}>
+      <ul class="steps-done">${stepsOf(erasure).map((step) => html`<li class=${step in erasure.steps ? "" : "quiet"}>
         <span aria-hidden="true">${step in erasure.steps ? "✓" : "·"}</span><span>${t(`privacy.step_${step}`)}${step in erasure.steps ? html`<span class="quiet">: ${foundIn(erasure.steps[step])}</span>` : html` <span class="visually-hidden">${t("privacy.step_waits")}</span>`}</span></li>`)}</ul></li>`)}</ul>
     <${More} pages=${erasures} />`;
 }

@@ -52,6 +52,7 @@ export default {
   "privacy.step_embeddings": "Remembered embeddings",
   "privacy.step_face_images": "Photos",
   "privacy.step_logs": "Logs",
+  "privacy.step_model_store": "The store of models for other machines",
   "privacy.step_models": "Models, in use and earlier",
   "privacy.step_review_crops": "Crops to review",
   "privacy.step_waits": "(not done yet)",
