@@ -1,20 +1,33 @@
 """How often something may be asked: passwords tried, frames sent. Counted where SMARTATTENDANCE_RATE_LIMIT_STORAGE
-says."""
+says.
+
+Where that does not answer, lessons go on: frames are not counted then. Passwords are not tried meanwhile, as nobody
+could tell how often that is done."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 import time
+from contextlib import suppress
 from ipaddress import ip_address
+from typing import Any
 
 from flask import request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
+from limits.errors import StorageError
 from werkzeug.exceptions import TooManyRequests
 
 from api.context import options
+from errors import BusyError, ConfigurationError
+
+# A Redis on the same network answers within a millisecond.
+_REDIS_SECONDS = 1
+
+_logger = logging.getLogger(__name__)
 
 limiter = Limiter(get_remote_address, headers_enabled=True, swallow_errors=False)
 
@@ -22,16 +35,47 @@ limiter = Limiter(get_remote_address, headers_enabled=True, swallow_errors=False
 _IPV6_NETWORK_BITS = 64
 
 
+def storage_options(address: str) -> dict[str, Any]:
+    """How what counts at ``address`` is spoken to. Its failures have many names; wrapped they have one. Raises
+    ConfigurationError where the package that speaks to a Redis is missing."""
+    options: dict[str, Any] = {"wrap_exceptions": True}
+    if address.startswith("redis"):
+        try:  # only those who share a Redis have it
+            from redis.backoff import NoBackoff
+            from redis.retry import Retry
+        except ImportError as error:
+            raise ConfigurationError(
+                "SMARTATTENDANCE_RATE_LIMIT_STORAGE names a Redis, and the package that speaks to one is missing; run "
+                "pip install -r requirements-cluster.txt"
+            ) from error
+        options |= {"socket_connect_timeout": _REDIS_SECONDS, "socket_timeout": _REDIS_SECONDS}
+        # once more, as a connection may have been closed while nobody used it; by itself it tries for seconds
+        options |= {"retry": Retry(NoBackoff(), 1)}
+    return options
+
+
 class PasswordTry:
     """One try of a password, counted for the address it comes from and for the account it is for.
 
-    account: the e-mail address. Raises TooManyRequests, before anything is looked at, when either has had its tries.
+    account: the e-mail address. Raises TooManyRequests, before anything is looked at, when either has had its tries,
+    and BusyError (``limits_away``) when that cannot be told.
     """
 
     def __init__(self, account: str) -> None:
         self._limit = RateLimitItemPerMinute(options().login_attempts_per_minute)
         digest = hashlib.sha256(account.strip().lower().encode("utf-8", "surrogatepass")).hexdigest()
         self._keys = (f"password-address:{_network()}", f"password-account:{digest}")
+        try:
+            self._count()
+        except StorageError as error:
+            _logger.error("tries of passwords cannot be counted: %s", error.storage_error)
+            raise BusyError(
+                "passwords cannot be tried at this moment, as they cannot be counted; try again in a moment",
+                retry_after=5,
+                code="limits_away",
+            ) from error
+
+    def _count(self) -> None:
         for key in self._keys:
             # counted before it is tried, or many at once would all be let through
             if not limiter.limiter.hit(self._limit, key):
@@ -41,8 +85,9 @@ class PasswordTry:
 
     def succeeded(self) -> None:
         """Count it no more: a whole school may log in from one address."""
-        for key in self._keys:
-            limiter.limiter.hit(self._limit, key, cost=-1)
+        with suppress(StorageError):  # then it counts for a minute
+            for key in self._keys:
+                limiter.limiter.hit(self._limit, key, cost=-1)
 
 
 def _network() -> str:
@@ -59,5 +104,10 @@ def _network() -> str:
 
 def count(what: str, key: object, *, per_second: int) -> None:
     """Count one ``what`` (``frame``) of ``key`` in this second. Raises TooManyRequests beyond ``per_second``."""
-    if not limiter.limiter.hit(RateLimitItemPerSecond(per_second), what, str(key)):
+    try:
+        may = limiter.limiter.hit(RateLimitItemPerSecond(per_second), what, str(key))
+    except StorageError as error:
+        _logger.error("frames cannot be counted: %s", error.storage_error)
+        return
+    if not may:
         raise TooManyRequests(f"more than {per_second} a second are not allowed here; send less often", retry_after=1)

@@ -7,13 +7,10 @@ import http.client
 import os
 import queue
 import signal
-import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,27 +31,14 @@ from attendance.models import (
 )
 from attendance.scopes import Scope
 from attendance.secrets_kept import new_secret, sha256_of
-from support import marking, marking_server
+from support import marking
 from support.clock import FrozenClock
+from support.marking_server import running
 from support.recognition import doubtful, known, picture
 from support.service import Service, make_service, make_settings
 from support.tcp_proxy import interruptible
 
 CLIENTS, STUDENTS, FRAMES, KILLED_AFTER = 4, 40, 60, 22
-
-
-@contextmanager
-def running(folder: Path, url: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A server of its own process, and its address."""
-    command = [sys.executable, marking_server.__file__, os.fspath(folder), url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            port = process.stdout.readline().strip()
-            assert port, "the server did not start"
-            yield process, f"http://127.0.0.1:{port}"
-        finally:
-            process.kill()
 
 
 def post(address: str, token: str, path: str, body: bytes, key: str) -> int | None:
