@@ -3,6 +3,7 @@
 python train_production_model.py
 python train_production_model.py --classifier logistic --threshold-percentile 98 --unknown ../strangers
 python train_production_model.py --activate previous
+python train_production_model.py --engine ray --address head.example.org:6379
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from config import Settings
 from errors import ConfigurationError, SmartAttendanceError
-from recognizer.compute import compute_of
+from recognizer.compute import Compute, compute_of
 from recognizer.detector import DetectorConfig
 from recognizer.durable_files import write_atomically
 from recognizer.images import ImageLimits
 from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
-from training.production import TrainingJob, TrainingResult, run_training
+from training.production import EmbedElsewhere, TrainingJob, TrainingResult, run_training
 from training.progress import ProgressFile, Shown
 from training.stored_models import PREVIOUS, go_back, model_lines
 from training.trainer import TrainingConfig
@@ -164,6 +165,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-cache", action="store_true", help="embed every photo anew, and keep no embeddings outside the model"
     )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="what embeds the photos: this machine, or those of a Ray cluster, which have photos and weights at the "
+        "same place (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="the cluster of --engine ray, as ray start --head prints it (default: SMARTATTENDANCE_RAY_ADDRESS)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements as JSON as well")
     parser.add_argument(
         "--only",
@@ -217,6 +230,8 @@ def _run(arguments: argparse.Namespace, settings: Settings, file: ProgressFile |
     )
     if arguments.json and not arguments.json.absolute().parent.is_dir():
         raise ConfigurationError(f"--json cannot write {arguments.json}: name a file in a folder that exists")
+    if arguments.address is not None and arguments.engine != "ray":
+        raise ConfigurationError("--address names the cluster of --engine ray; add that, or leave --address out")
     output, shown = arguments.output or settings.model_dir, Shown(file)
     job = TrainingJob(
         dataset_dir=arguments.dataset or settings.dataset_dir,
@@ -235,14 +250,26 @@ def _run(arguments: argparse.Namespace, settings: Settings, file: ProgressFile |
         compute=compute_of(settings),
         signing_key=settings.model_signing_key.encode() if settings.model_signing_key else None,
     )
-    with TrainingLog(output):
-        result = run_training(job, shown, _say, shown.begin)
+    with TrainingLog(output), _elsewhere(arguments, settings, job.compute) as elsewhere:
+        result = run_training(replace(job, elsewhere=elsewhere), shown, _say, shown.begin)
     print()
     print(result.summary)
     print(f"Model {result.stored.version} is in use: {output / 'face_classifier_v1.pkl'}")
     if arguments.json:
         _write_json(arguments.json, result)
     return result.stored.version
+
+
+def _elsewhere(
+    arguments: argparse.Namespace, settings: Settings, compute: Compute
+) -> AbstractContextManager[EmbedElsewhere | None]:
+    """What embeds the photos on other machines, if that was asked for."""
+    if arguments.engine != "ray":
+        return nullcontext()
+    # only who asks for a cluster needs what it takes
+    from cluster.embedding import embedding_on_ray
+
+    return embedding_on_ray(arguments.address or settings.ray_address, compute.folder)
 
 
 def _listed(path: Path) -> frozenset[str]:
