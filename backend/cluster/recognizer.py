@@ -164,10 +164,10 @@ class RayRecognizer:
                     retry_after=1,
                     code="deadline",
                 ) from error
-            except errors.RayTaskError as error:
-                _logger.error("a recognizer failed: %s", str(error).splitlines()[-1] if str(error) else error)
-                raise
-            except Exception as error:  # a recognizer, its machine or the way there is lost; Ray has many names for it
+            except Exception as error:
+                if isinstance(error, errors.RayTaskError) and not isinstance(error.cause, errors.RayError):
+                    raise  # a mistake of ours, in the recognizer
+                # a recognizer, its machine or the way there is lost; Ray has many names for it
                 if attempt + 1 < _TRIES and time.monotonic() < deadline:
                     _logger.warning("a recognizer was lost (%s), another one is asked", type(error).__name__)
                     continue

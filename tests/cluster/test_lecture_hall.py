@@ -8,7 +8,6 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,18 +20,15 @@ from attendance.clock import SystemClock
 from attendance.models import MarkStatus
 from config import Settings
 from recognition import live_recognizer
-from recognizer.weights import WeightsFile
-from support.campus import NAMES, PEOPLE, Web, class_settings, web
+from support.campus import NAMES, PEOPLE, Web, copied, deployed_by_command, web
 from support.pictures import face_picture
-from support.ray_cluster import INSTALL, RayCluster, ray_cluster
+from support.ray_cluster import INSTALL, RayCluster
 from support.recognition import FakeRecognizer
 from support.service import Service, make_service
 
 pytest.importorskip("ray", reason=INSTALL)
 if shutil.which("nginx") is None:
     pytest.skip("nginx is not installed (on Debian: apt-get install nginx-light)", allow_module_level=True)
-
-from cluster import deployment
 
 FRAMES, CAMERAS, SHOTS = 1000, 5, 8
 KILLED_AFTER, JOINED_AFTER = 250, 500
@@ -62,16 +58,13 @@ class Film:
 
 
 @pytest.fixture
-def cluster() -> Iterator[RayCluster]:
-    with ray_cluster(nodes=3, head_cpus=0) as running:
-        yield running
-
-
-@pytest.fixture
-def settings(cluster: RayCluster, dlib_weights: WeightsFile, postgres_url: str, tmp_path: Path) -> Settings:
-    made = class_settings(tmp_path / "class", dlib_weights)
+def settings(cluster: RayCluster, trained: Settings, postgres_url: str, tmp_path: Path) -> Settings:
     return replace(
-        made, database_url=postgres_url, ray_address=cluster.address, ray_least_replicas=2, ray_most_replicas=2
+        copied(trained, tmp_path),
+        database_url=postgres_url,
+        ray_address=cluster.address,
+        ray_least_replicas=2,
+        ray_most_replicas=2,
     )
 
 
@@ -103,11 +96,11 @@ def clear_frames(settings: Settings) -> dict[int, list[bytes]]:
 def lesson(settings: Settings) -> tuple[Service, int, list[dict[str, str]]]:
     """A class in the database that the server processes share, its open session, and who sends its frames."""
     service = make_service(replace(settings, recognizer="embedded"), SystemClock(), FakeRecognizer())  # type: ignore[arg-type]
-    instructor = service.user()
-    course = service.course(staff=(instructor,))
+    instructors = [service.user() for _ in range(CAMERAS)]
+    course = service.course(staff=tuple(instructors))
     service.enrol(course, *(service.student(name) for name in NAMES))
     session = service.session(course)
-    programs = [service.program(instructor) for _ in range(CAMERAS)]
+    programs = [service.program(instructor) for instructor in instructors]
     assert programs[0].post(f"/sessions/{session}/open").status_code == 200
     return service, session, [dict(program.headers) for program in programs]
 
@@ -148,7 +141,8 @@ def test_a_machine_dies_and_another_joins_while_a_thousand_frames_are_sent(
     cluster: RayCluster, settings: Settings, tmp_path: Path
 ) -> None:
     frames = clear_frames(settings)
-    deployment.deploy(settings)
+    printed = deployed_by_command(settings, tmp_path)
+    assert printed.count(": dlib, model ") == 2 and "They answer." in printed
     service, session, senders = lesson(settings)
     film = Film()
     with web(settings, tmp_path) as served:

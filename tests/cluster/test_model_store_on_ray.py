@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,11 +18,10 @@ from recognizer.artifact import MODEL_FILE
 from recognizer.erasing import erase_student
 from recognizer.history import StoredVersion, publish
 from recognizer.reading import load_artifact
-from recognizer.weights import WeightsFile
-from support.campus import NAMES, class_settings
+from support.campus import NAMES, copied
 from support.hot_swap import turned
 from support.pictures import face_picture
-from support.ray_cluster import INSTALL, ray_cluster
+from support.ray_cluster import INSTALL, RayCluster
 
 pytest.importorskip("ray", reason=INSTALL)
 
@@ -48,23 +47,22 @@ class School:
 
 
 @pytest.fixture(scope="module")
-def school(dlib_weights: WeightsFile, tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
-    folder = tmp_path_factory.mktemp("class")
+def school(cluster: RayCluster, trained: Settings, tmp_path_factory: pytest.TempPathFactory) -> School:
+    folder = tmp_path_factory.mktemp("school")
     share = folder / "share"
     share.mkdir()
-    with ray_cluster(nodes=2, head_cpus=0) as cluster:
-        settings = replace(
-            class_settings(folder, dlib_weights),
-            ray_address=cluster.address,
-            ray_most_replicas=1,
-            model_store=str(share / "store"),
-        )
-        (report,) = deployment.deploy(settings)
-        assert report.status.current is not None and report.embedder.id == "dlib"
-        publisher = Publisher(ModelStore(str(share / "store")), settings.model_dir)
-        recognizer = RayRecognizer(settings, publisher)
-        recognizer.start()
-        yield School(settings, share, publisher, recognizer)
+    settings = replace(
+        copied(trained, folder),
+        ray_address=cluster.address,
+        ray_most_replicas=1,
+        model_store=str(share / "store"),
+    )
+    (report,) = deployment.deploy(settings)
+    assert report.status.current is not None and report.embedder.id == "dlib"
+    publisher = Publisher(ModelStore(str(share / "store")), settings.model_dir)
+    recognizer = RayRecognizer(settings, publisher)
+    recognizer.start()
+    return School(settings, share, publisher, recognizer)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -4,8 +4,10 @@ put into use meanwhile, and a clear word where the cluster cannot answer."""
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
+import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from config import Settings
+from config import Settings, variable
 from errors import BusyError, ConfigurationError, ModelNotFoundError
 from operations.cameras import Camera
 from operations.live import LiveRecognizer
@@ -21,12 +23,11 @@ from recognition import live_recognizer
 from recognizer.artifact import MODEL_FILE
 from recognizer.history import activate, publish
 from recognizer.reading import load_artifact
-from recognizer.weights import WeightsFile
-from support.campus import NAMES, PEOPLE, class_settings
+from support.campus import BACKEND, NAMES, PEOPLE, copied
 from support.hot_swap import turned
 from support.pictures import face_picture
 from support.ports import free_port
-from support.ray_cluster import INSTALL, RayCluster, ray_cluster
+from support.ray_cluster import INSTALL, RayCluster
 
 pytest.importorskip("ray", reason=INSTALL)
 
@@ -37,15 +38,8 @@ FACE = 240
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[RayCluster]:
-    """A head that recognises nobody, and two machines of one processor."""
-    with ray_cluster(nodes=3, head_cpus=0) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def settings(cluster: RayCluster, dlib_weights: WeightsFile, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    made = class_settings(tmp_path_factory.mktemp("class"), dlib_weights)
+def settings(cluster: RayCluster, trained: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    made = copied(trained, tmp_path_factory.mktemp("school"))
     return replace(made, ray_address=cluster.address, ray_least_replicas=2, ray_most_replicas=2)
 
 
@@ -59,6 +53,16 @@ def deployed(settings: Settings) -> Settings:
 @pytest.fixture(scope="module")
 def recognizer(deployed: Settings) -> RayRecognizer:
     made = RayRecognizer(deployed)
+    made.start()
+    return made
+
+
+@pytest.fixture(scope="module")
+def few(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> RayRecognizer:
+    """Exchanged for recognizers of which one frame of a server process may wait, and that have no model yet."""
+    changed = replace(settings, ray_frames=1, model_dir=tmp_path_factory.getbasetemp() / "empty-model")
+    deployment.deploy(changed)
+    made = RayRecognizer(changed)
     made.start()
     return made
 
@@ -160,17 +164,26 @@ def test_an_answer_that_does_not_come_in_time_is_not_waited_for(deployed: Settin
     assert caught.value.code == "deadline" and caught.value.retry_after >= 1
 
 
-def test_more_than_can_wait_is_refused_at_once(settings: Settings) -> None:
-    few = replace(settings, ray_frames=1)
-    deployment.deploy(few)
-    recognizer = RayRecognizer(few)
-    recognizer.start()
+def test_without_a_model_faces_are_found_and_the_first_is_taken_into_use(
+    few: RayRecognizer, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    image = face_picture(1, 9, FACE)
+    assert len(few.detect(image)) == 1
+    with pytest.raises(ModelNotFoundError):
+        few.recognize(image)
+    artifact, _ = load_artifact(settings.model_dir / MODEL_FILE)
+    publish(tmp_path_factory.getbasetemp() / "empty-model", artifact, {})
+    few.reload()
+    assert few.recognize(image).model_version == artifact.model_version
+
+
+def test_more_than_can_wait_is_refused_at_once(few: RayRecognizer) -> None:
     image = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), dtype=np.uint8)
     codes: list[str] = []
 
     def send() -> None:
         try:
-            recognizer.recognize(image)
+            few.detect(image)
             codes.append("answered")
         except BusyError as error:
             codes.append(error.code)
@@ -189,26 +202,16 @@ def test_taken_away_they_are_gone(settings: Settings) -> None:
         RayRecognizer(settings).start()
 
 
-def test_without_a_model_faces_are_found_and_the_first_is_taken_into_use(settings: Settings, tmp_path: Path) -> None:
-    empty = replace(settings, model_dir=tmp_path / "model")
-    artifact, _ = load_artifact(settings.model_dir / MODEL_FILE)
-    deployment.deploy(empty)
-    recognizer = RayRecognizer(empty)
-    recognizer.start()
-    image = face_picture(1, 9, FACE)
-    assert len(recognizer.detect(image)) == 1
-    with pytest.raises(ModelNotFoundError):
-        recognizer.recognize(image)
-    publish(empty.model_dir, artifact, {})
-    recognizer.reload()
-    assert recognizer.recognize(image).model_version == artifact.model_version
-
-
-def test_where_no_cluster_is_it_says_so_at_once(settings: Settings) -> None:
-    import ray
-
-    ray.shutdown()
-    begun = time.monotonic()
-    with pytest.raises(ConfigurationError, match=r"no Ray head answers at 127\.0\.0\.2:"):
-        RayRecognizer(replace(settings, ray_address=f"127.0.0.2:{free_port()}")).start()
-    assert time.monotonic() - begun < 30
+def test_where_no_cluster_is_the_server_says_so_and_does_not_start(tmp_path: Path) -> None:
+    asked = {
+        "recognizer": "ray",
+        "ray_address": f"127.0.0.2:{free_port()}",
+        "data_dir": str(tmp_path),
+        "port": free_port(),
+    }
+    environ = {**os.environ, **{variable(name): str(value) for name, value in asked.items()}}
+    done = subprocess.run(
+        [sys.executable, "app.py"], cwd=BACKEND, env=environ, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 2
+    assert f"error: no Ray head answers at {asked['ray_address']}" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -51,6 +52,20 @@ def class_settings(folder: Path, weights: WeightsFile) -> Settings:
     )
 
 
+def copied(settings: Settings, folder: Path) -> Settings:
+    """The same with everything of its own in ``folder``, so that its models may be exchanged."""
+    shutil.copytree(settings.model_dir, folder / "model")
+    return make_settings(
+        folder,
+        f"sqlite:///{folder / 'database'}",
+        **{name: getattr(settings, name) for name in _SHARED},
+        model_dir=folder / "model",
+    )
+
+
+_SHARED = ("embedder", "engine_dir", "recognizer", "inference_deadline_seconds", "model_poll_seconds")
+
+
 @dataclass
 class Web:
     """address: of the proxy, behind which the server processes take turns. processes: theirs."""
@@ -70,19 +85,39 @@ def web(settings: Settings, folder: Path, *, processes: int = 2) -> Iterator[Web
         yield Web(stack.enter_context(_nginx(folder, ports)), started)
 
 
-@contextmanager
-def _server(settings: Settings, folder: Path, number: int, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def deployed_by_command(settings: Settings, folder: Path) -> str:
+    """What ``app.py recognizers`` printed."""
+    environ = _environment(settings, folder, 0)
+    command = [sys.executable, "app.py", "recognizers"]
+    done = subprocess.run(command, cwd=BACKEND, env=environ, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _environment(settings: Settings, folder: Path, port: int) -> dict[str, str]:
     ours = {
-        "port": port,
-        "data_dir": folder / f"data-{number}",
+        "port": port or free_port(),
+        "data_dir": folder / f"data-{port}",
         "secret_key": settings.secret_key or "of a test, and known to everybody",
         "frames_per_second": 1000,
-        "recognizer": "ray",
-        "ray_address": settings.ray_address,
-        "inference_deadline_seconds": settings.inference_deadline_seconds,
+        **{name: getattr(settings, name) for name in _OF_THE_CLUSTER},
     }
     environ = {**os.environ, **recognition_environment(settings), "DATABASE_URL": settings.database_url or ""}
-    environ |= {variable(name): str(value) for name, value in ours.items()}
+    return {**environ, **{variable(name): str(value) for name, value in ours.items()}}
+
+
+_OF_THE_CLUSTER = (
+    "recognizer",
+    "ray_address",
+    "ray_least_replicas",
+    "ray_most_replicas",
+    "inference_deadline_seconds",
+)
+
+
+@contextmanager
+def _server(settings: Settings, folder: Path, number: int, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    environ = _environment(settings, folder, port)
     with (folder / f"web-{number}.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "app.py"], cwd=BACKEND, env=environ, stdout=log, stderr=log)
         try:
