@@ -57,8 +57,11 @@ def installed() -> ModuleType:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
+        from ray._private import auto_init_hook
     except ImportError as error:
         raise ConfigurationError(f"Ray is not installed here; run: {INSTALL}") from error
+    # a thread that still asks when the connection has ended would have Ray start a cluster of its own on this machine
+    auto_init_hook.enable_auto_connect = False
     return ray
 
 

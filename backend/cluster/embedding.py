@@ -27,7 +27,7 @@ _ACTORS = "MapWorker("
 # A batch takes seconds, and an actor some to start; after this it is looked whether any has found a processor at all.
 _STALLED_SECONDS = 60.0
 _LOOKS_EVERY_SECONDS = 1.0
-_ENDS_WITHIN_SECONDS = 10.0
+_ENDS_WITHIN_SECONDS = 3.0
 _RELEASE = Path(__file__).resolve().parents[2]
 
 _logger = logging.getLogger(__name__)
@@ -52,7 +52,8 @@ def embedding_on_ray(address: str | None, networks: Path | None) -> Iterator[Emb
 class RayEmbedding:
     """``EmbedMissing`` by Ray Data: a pool of actors of one core each, as many as there are processors.
 
-    A batch whose machine was lost is done again by another one; Ray starts lost actors anew as often as it has to.
+    A batch whose machine was lost is done again by another one: unless told otherwise, Ray Data starts lost actors anew
+    as often as it has to, and gives them what they had.
     """
 
     def __init__(self, method: EmbeddingMethod, networks: Path | None) -> None:
@@ -96,8 +97,6 @@ class RayEmbedding:
             compute=ray.data.ActorPoolStrategy(
                 min_size=1, initial_size=min(most, max(1, free_processors())), max_size=most
             ),
-            max_restarts=-1,
-            max_task_retries=-1,
         )
 
     def _issue(self, sample: Sample, reason: str) -> DatasetIssue:
