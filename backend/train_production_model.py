@@ -175,7 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--address",
         metavar="HOST:PORT",
-        help="the cluster of --engine ray, as ray start --head prints it (default: SMARTATTENDANCE_RAY_ADDRESS)",
+        help="the cluster of --engine ray, as its head prints it (default: SMARTATTENDANCE_RAY_ADDRESS)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements as JSON as well")
     parser.add_argument(

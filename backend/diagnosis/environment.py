@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -72,7 +73,7 @@ def counter(case: Case) -> Iterator[Finding]:
             "Rate limits",
             "SMARTATTENDANCE_RATE_LIMIT_STORAGE names a Redis, and the package that speaks to one is missing",
             "Install it.",
-            remedies.pip_install("redis"),
+            remedies.pip_install("-r", os.fspath(remedies.REQUIREMENTS.with_name("requirements-cluster.txt"))),
         )
 
 
