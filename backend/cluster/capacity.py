@@ -16,7 +16,7 @@ ray: Any = installed()
 _messages: Any = gcs_pb2
 
 # Long enough for a machine that is just letting go of a job; a person waits for the answer.
-_PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 15.0
 _SHOWN = 5
 
 
@@ -40,7 +40,7 @@ def check_a_processor_is_free() -> None:
         )
     place = placement_group([{"CPU": 1.0}])
     try:
-        if not place.wait(_PATIENCE_SECONDS):
+        if not place.wait(PATIENCE_SECONDS):
             raise TrainingError(none_is_free())
     finally:
         remove_placement_group(place)

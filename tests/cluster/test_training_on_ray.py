@@ -83,6 +83,19 @@ def class_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def many_photos(class_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """More than a training gets to before it is interrupted; whoever is in the pictures is never looked at."""
+    folder = tmp_path_factory.mktemp("many")
+    for number in range(15):
+        student = folder / f"s{number}"
+        student.mkdir()
+        for photo in sorted(class_folder.rglob("[0-9].jpg")):
+            with Image.open(photo) as image:
+                image.resize((500 + number, 500)).save(student / f"{photo.parent.name}-{photo.name}")
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that there are enough of them for two machines."""
@@ -173,48 +186,39 @@ def test_a_lost_machine_costs_only_its_batches(
     assert_same(prepared, prepare(samples, local(method)))
 
 
-@pytest.mark.skipif(not HERE.is_dir(), reason="only Linux has a folder that is another one for each process")
-@pytest.mark.parametrize("what", ["folder", "photo", "weights"])
-def test_a_machine_that_lacks_something_says_what(
+def test_what_a_machine_lacks_is_said_and_what_changed_meanwhile_is_left_out(
     cluster: RayCluster,
     method: EmbeddingMethod,
     class_folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    what: str,
 ) -> None:
-    photo = scan(class_folder).samples[0]
-    (tmp_path / "photos").mkdir()
-    shutil.copy(photo.path, tmp_path / "photos" / "1.jpg")
-    shutil.copy(photo.path, tmp_path / "1.jpg")
-    shutil.copy(method.weights.path, tmp_path / "weights.dat")
-    monkeypatch.chdir(tmp_path)
-    lacking, lacks = {
-        "folder": (HERE / "photos" / "1.jpg", f"there is no folder {HERE / 'photos'}"),
-        "photo": (HERE / "1.jpg", f"the photo {HERE / '1.jpg'} cannot be read"),
-        "weights": (photo.path, f"the weights {HERE / 'weights.dat'} cannot be read"),
-    }[what]
-    if what == "weights":
-        method = replace(method, weights=replace(method.weights, path=HERE / "weights.dat"))
-    with embedding_on_ray(cluster.address, ENGINE_DIR) as elsewhere, pytest.raises(TrainingError) as told:
-        prepare([replace(photo, path=lacking)], elsewhere(method))
-    assert f"on the machine {socket.gethostname()}, {lacks}" in str(told.value)
-    assert "every machine" in str(told.value)
-
-
-def test_a_photo_changed_meanwhile_is_left_out_and_named(
-    cluster: RayCluster, method: EmbeddingMethod, class_folder: Path, tmp_path: Path
-) -> None:
-    dataset = tmp_path / "dataset"
+    dataset = tmp_path / "photos"
     shutil.copytree(class_folder, dataset)
     samples = scan(dataset).samples
+    for place in (dataset, tmp_path):
+        shutil.copy(samples[3].path, place / "1.jpg")
+    shutil.copy(method.weights.path, tmp_path / "weights.dat")
     shutil.copy(samples[1].path, samples[0].path)
     samples[2].path.unlink()
+    monkeypatch.chdir(tmp_path)
+    elsewhere_weights = replace(method, weights=replace(method.weights, path=HERE / "weights.dat"))
     with embedding_on_ray(cluster.address, ENGINE_DIR) as elsewhere:
         prepared = prepare(samples[:5], elsewhere(method))
-    assert prepared.samples == (samples[1], *samples[3:5])
-    assert [issue.path for issue in prepared.issues] == [samples[0].path, samples[2].path]
-    assert "changed while the training ran" in prepared.issues[0].message
+        assert prepared.samples == (samples[1], *samples[3:5])
+        assert [issue.path for issue in prepared.issues] == [samples[0].path, samples[2].path]
+        assert "changed while the training ran" in prepared.issues[0].message
+        if not HERE.is_dir():  # only Linux has a folder that is another one for each process
+            return
+        for embed, photo, lacks in (
+            (method, HERE / "photos" / "1.jpg", f"there is no folder {HERE / 'photos'}"),
+            (method, HERE / "1.jpg", f"the photo {HERE / '1.jpg'} cannot be read"),
+            (elsewhere_weights, samples[3].path, f"the weights {HERE / 'weights.dat'} cannot be read"),
+        ):
+            with pytest.raises(TrainingError) as told:
+                prepare([replace(samples[3], path=photo)], elsewhere(embed))
+            assert f"on the machine {socket.gethostname()}, {lacks}" in str(told.value)
+            assert "every machine" in str(told.value)
 
 
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
@@ -227,6 +231,8 @@ def test_without_a_free_processor_it_says_who_holds_them(
     capfd: pytest.CaptureFixture[str],
     when: str,
 ) -> None:
+    assert capacity.PATIENCE_SECONDS <= 20, "half a minute was promised"
+    monkeypatch.setattr(capacity, "PATIENCE_SECONDS", 1.0)
     if when == "meanwhile":
         # somebody else was faster after it was looked
         monkeypatch.setattr(capacity, "check_a_processor_is_free", lambda: None)
@@ -237,9 +243,7 @@ def test_without_a_free_processor_it_says_who_holds_them(
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline().strip() == "held"
-        begun = time.monotonic()
         assert run(class_folder, "--engine", "ray", "--address", cluster.address) == 2
-        assert time.monotonic() - begun < 30, "that is what was promised"
     finally:
         holder.communicate("", timeout=60)
     error = capfd.readouterr().err
@@ -251,19 +255,13 @@ def test_without_a_free_processor_it_says_who_holds_them(
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a signal")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_leaves_nothing_in_the_cluster(
-    run: Callable[..., int], cluster: RayCluster, class_folder: Path, tmp_path: Path, how: signal.Signals
+    run: Callable[..., int], cluster: RayCluster, many_photos: Path, tmp_path: Path, how: signal.Signals
 ) -> None:
-    dataset, progress = tmp_path / "many", tmp_path / "progress"
-    for number in range(40):  # more than it gets to
-        student = dataset / f"s{number}"
-        student.mkdir(parents=True)
-        for photo in sorted(class_folder.rglob("[0-9].jpg")):
-            with Image.open(photo) as image:
-                image.resize((200 + number, 200)).save(student / f"{photo.parent.name}-{photo.name}")
+    progress = tmp_path / "progress"
     child = subprocess.Popen(
         [
             *(sys.executable, str(BACKEND / "train_production_model.py"), "--embedder", "dlib"),
-            *("--dataset", str(dataset), "--output", str(tmp_path / "model"), "--progress", str(progress)),
+            *("--dataset", str(many_photos), "--output", str(tmp_path / "model"), "--progress", str(progress)),
             *("--engine", "ray", "--address", cluster.address),
         ],
         stdout=subprocess.DEVNULL,
