@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from cluster.connection import APPLICATION, connect
+from cluster.link import Link
 from cluster.publishing import Publisher
 from cluster.refusal import Refusal
-from cluster.roll import Report, summed_up, the_roll
+from cluster.roll import Report, summed_up
 from config import Settings
 from errors import BusyError, ConfigurationError, ModelError
 from operations.cameras import Camera
@@ -42,27 +43,17 @@ class RayRecognizer:
     def __init__(self, settings: Settings, publisher: Publisher | None = None) -> None:
         """publisher: brings the models of the model folder into the model store, where there is one."""
         self._settings, self._publisher = settings, publisher
+        self._link = Link(settings.ray_address)
         self._lock = threading.Lock()
-        self._ray: Any = None
-        self._handle: Any = None
-        self._roll: Any = None
+        self._started = False
         self._reports: list[Report] = []
         self._looked_at = 0.0
 
     def start(self) -> None:
         """Connect, and wait for the first recognizer. Raises ConfigurationError."""
-        if self._handle is not None:
+        if self._started:
             return
-        ray = connect(self._settings.ray_address)
-        from ray import serve
-
-        try:
-            handle = serve.get_app_handle(APPLICATION)
-        except Exception as error:
-            raise ConfigurationError(
-                "the cluster has no recognizers; start them with: python app.py recognizers"
-            ) from error
-        self._ray, self._roll = ray, the_roll(ray)
+        self._link.open()
         if self._publisher is not None:
             self._publisher.publish()
         deadline = time.monotonic() + _READY_WITHIN_SECONDS
@@ -72,7 +63,7 @@ class RayRecognizer:
                     "no recognizer of the cluster reports; ray status shows whether there is a free processor for one"
                 )
             time.sleep(0.2)
-        self._handle = handle
+        self._started = True
 
     def close(self) -> None:
         """The connection is Ray's, and ends with the process."""
@@ -93,12 +84,12 @@ class RayRecognizer:
         without: frozenset[str] = frozenset(),
         camera: Camera | None = None,
     ) -> RecognitionResult:
-        handle = self._handle if camera is None else self._handle.options(multiplexed_model_id=camera.key)
-        result: RecognitionResult = self._ask(handle.recognize, image, among, without, camera)
+        key = None if camera is None else camera.key
+        result: RecognitionResult = self._ask("recognize", image, among, without, camera, follower=key)
         return result
 
     def detect(self, image: RGBImage) -> tuple[DetectedFace, ...]:
-        faces: tuple[DetectedFace, ...] = self._ask(self._handle.detect, image)
+        faces: tuple[DetectedFace, ...] = self._ask("detect", image)
         return faces
 
     def model_status(self) -> LoaderStatus:
@@ -128,28 +119,33 @@ class RayRecognizer:
 
     def _look(self) -> list[Report]:
         """The reports as they are now; those of before where the roll does not answer."""
+        link = self._link
         try:
-            reports = self._ray.get(self._roll.reports.remote(), timeout=2)
-        except (self._ray.exceptions.RayError, ValueError):
-            try:
-                self._roll = the_roll(self._ray)
-            except Exception as error:
-                _logger.warning("the cluster does not say which recognizers it has: %s", error)
+            reports = link.ray.get(link.roll.reports.remote(), timeout=2)
+            link.answered()
+        except Exception as error:  # Ray has many names for what is lost
+            _logger.warning("the cluster does not say which recognizers it has: %s", type(error).__name__)
+            with suppress(Exception):
+                link.find_roll()
             reports = self._reports
         with self._lock:
             self._reports, self._looked_at = list(reports), time.monotonic()
         return self._reports
 
-    def _ask(self, method: Any, *arguments: Any) -> Any:
-        """The answer of whichever recognizer is free first. Raises BusyError, and what the recognizer raises."""
+    def _ask(self, method: str, *arguments: Any, follower: str | None = None) -> Any:
+        """The answer of the recognizer that follows ``follower``, a camera, or of whichever is free first. Raises
+        BusyError, and what the recognizer raises."""
         from ray.serve.exceptions import BackPressureError
 
-        errors = self._ray.exceptions
+        link = self._link
+        errors = link.ray.exceptions
         deadline = time.monotonic() + self._settings.inference_deadline_seconds
         for attempt in range(_TRIES):
-            response = method.remote(*arguments)
             try:
+                handle = link.handle if follower is None else link.handle.options(multiplexed_model_id=follower)
+                response = getattr(handle, method).remote(*arguments)
                 answer = response.result(timeout_s=max(0.1, deadline - time.monotonic()))
+                link.answered()
             except BackPressureError as error:
                 raise BusyError(
                     "more pictures are being sent than the cluster can recognise; try again in 1 s",
@@ -158,6 +154,7 @@ class RayRecognizer:
                 ) from error
             except TimeoutError as error:
                 response.cancel()
+                link.failed()
                 raise BusyError(
                     f"the cluster had no answer within {self._settings.inference_deadline_seconds:g} s; send a newer "
                     "picture in 1 s",
@@ -171,6 +168,7 @@ class RayRecognizer:
                 if attempt + 1 < _TRIES and time.monotonic() < deadline:
                     _logger.warning("a recognizer was lost (%s), another one is asked", type(error).__name__)
                     continue
+                link.failed()
                 raise BusyError(
                     "the cluster does not answer at this moment; try again in 2 s", retry_after=2, code="cluster_away"
                 ) from error

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,7 @@ from support.ray_cluster import INSTALL, RayCluster
 
 pytest.importorskip("ray", reason=INSTALL)
 
-from cluster import deployment
+from cluster import deployment, link
 from cluster.recognizer import RayRecognizer
 
 FACE = 240
@@ -194,6 +195,29 @@ def test_more_than_can_wait_is_refused_at_once(few: RayRecognizer) -> None:
     for thread in threads:
         thread.join()
     assert set(codes) == {"answered", "queue_full"}
+
+
+def test_a_connection_that_is_lost_is_made_anew(
+    few: RayRecognizer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import ray
+
+    monkeypatch.setattr(link, "SILENT_SECONDS", 1.0)
+    image = face_picture(1, 9, FACE)
+    ray.shutdown()
+    codes: list[str] = []
+    deadline = time.monotonic() + 60
+    while True:
+        assert time.monotonic() < deadline, (codes, caplog.text)
+        try:
+            few.detect(image)
+            break
+        except BusyError as error:
+            codes.append(error.code)
+            time.sleep(0.1)
+    assert set(codes) == {"cluster_away"}
+    assert "connected to the cluster again" in caplog.text
+    assert few.model_status().current is not None
 
 
 def test_taken_away_they_are_gone(settings: Settings) -> None:

@@ -1,0 +1,74 @@
+"""What a server process holds of the cluster: the way to the recognizers and their roll, made anew when it is lost."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Any
+
+from cluster.connection import APPLICATION, connect
+from cluster.roll import the_roll
+from errors import ConfigurationError
+
+# Calls fail when Ray's own process on this machine is lost, and go on failing when it is back: a connection belongs to
+# the one that it was made with. After so many seconds without any answer it is made anew.
+SILENT_SECONDS = 15.0
+
+_logger = logging.getLogger(__name__)
+
+
+class Link:
+    """Thread-safe. ray: the module, connected. handle: of the recognizers. roll: the actor that knows them."""
+
+    ray: Any
+    handle: Any
+    roll: Any
+
+    def __init__(self, address: str | None) -> None:
+        self._address = address
+        self._lock = threading.Lock()
+        self._failing_since: float | None = None
+        self._reopening = False
+
+    def open(self) -> None:
+        """Raises ConfigurationError where there is no cluster, or none with recognizers."""
+        self.ray = connect(self._address)
+        from ray import serve
+
+        try:
+            self.handle = serve.get_app_handle(APPLICATION)
+        except Exception as error:  # Serve raises its own, and Ray's when it was never started
+            raise ConfigurationError(
+                "the cluster has no recognizers; start them with: python app.py recognizers"
+            ) from error
+        self.find_roll()
+
+    def find_roll(self) -> None:
+        self.roll = the_roll(self.ray)
+
+    def answered(self) -> None:
+        """Something came back."""
+        self._failing_since = None
+
+    def failed(self) -> None:
+        """A call did not come back. When nothing has for long, the connection is made anew, beside whoever calls."""
+        now = time.monotonic()
+        with self._lock:
+            self._failing_since = self._failing_since or now
+            if self._reopening or now - self._failing_since < SILENT_SECONDS:
+                return
+            self._reopening = True
+        threading.Thread(target=self._reopen, name="reconnecting", daemon=True).start()
+
+    def _reopen(self) -> None:
+        _logger.warning("nothing came back from the cluster for %g s; connecting anew", SILENT_SECONDS)
+        try:
+            self.ray.shutdown()
+            self.open()
+            _logger.warning("connected to the cluster again")
+        except Exception as error:  # whatever it is, it is tried again after the next calls that fail
+            _logger.warning("the cluster is not there: %s", error)
+        finally:
+            with self._lock:
+                self._failing_since, self._reopening = None, False
