@@ -32,7 +32,6 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from PIL import Image
 from ray import serve
-from support.ray_cluster import ray_cluster
 
 from cluster import deployment
 from cluster.connection import APPLICATION
@@ -42,6 +41,7 @@ from errors import BusyError
 from hot_swap import train
 from recognition import live_recognizer
 from recognizer.types import RGBImage
+from support.ray_cluster import ray_cluster
 from support.service import make_settings
 
 SIZE, FACES, SENDERS, WARM_UP_SECONDS = (640, 480), 6, 8, 3.0
