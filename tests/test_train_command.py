@@ -157,11 +157,20 @@ def test_pictures_without_a_findable_face_are_counted(run, class_folder, tmp_pat
         (["--progress", "no/such/folder/x.jsonl"], "folder that exists"),
         (["--only", "nowhere.txt"], "nowhere.txt"),
         (["--only", os.devnull], "lists nobody"),
+        (["--address", "head:6379"], "--engine ray"),
+        (["--engine", "spark"], "invalid choice"),
     ],
 )
 def test_wrong_usage_says_what_is_allowed_and_writes_nothing(run, class_folder, tmp_path, capsys, arguments, words):
     assert run(class_folder, *arguments) == 2
     assert words in capsys.readouterr().err
+    assert not (tmp_path / "model" / MODEL_FILE).exists()
+
+
+def test_without_ray_it_says_what_to_install(run, class_folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert run(class_folder, "--engine", "ray", "--address", "head:6379") == 2
+    assert "pip install -r requirements-cluster.txt" in capsys.readouterr().err
     assert not (tmp_path / "model" / MODEL_FILE).exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import pickle
@@ -41,9 +42,9 @@ def embedding_on_ray(address: str | None, networks: Path | None) -> Iterator[Emb
     mine = not ray.is_initialized()
     with _signals_kept(), _core_muted():
         connect(address)
-    _quiet()
     try:
-        yield lambda method: RayEmbedding(method, networks)
+        with _quiet():
+            yield lambda method: RayEmbedding(method, networks)
     finally:
         if mine:
             ray.shutdown()
@@ -208,14 +209,27 @@ def _core_muted() -> Iterator[None]:
         del os.environ["RAY_BACKEND_LOG_LEVEL"]
 
 
-def _quiet() -> None:
-    """Ray Data's own bars and remarks are not shown; what goes wrong is raised."""
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Ray Data's own bars and remarks are not shown, as what goes wrong is raised; what Ray reports of lost
+    machines is logged."""
     import ray.data
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    logger = logging.getLogger("ray.data")
-    for handler in logger.handlers:
+    for handler in logging.getLogger("ray.data").handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setLevel(logging.CRITICAL + 1)
+    # Ray has no setting for these: they are printed whatever ``log_to_driver`` says
+    worker: Any = importlib.import_module("ray._private.worker")
+    printing, worker.print_to_stdstream = worker.print_to_stdstream, _log_report
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = printing
+
+
+def _log_report(data: dict[str, Any], ignore_prefix: bool) -> None:
+    for line in data["lines"]:
+        _logger.info("Ray: %s", line)

@@ -70,8 +70,12 @@ sys.stdin.read()
 def cluster() -> Iterator[RayCluster]:
     """A head that does nothing else, and two machines of one processor; of these tests alone, who need all of it."""
     ray.shutdown()
-    with ray_cluster(nodes=3, head_cpus=0) as running:
-        yield running
+    with pytest.MonkeyPatch.context() as patch:
+        # a machine is given up after one second of silence, not after half a minute
+        patch.setenv("RAY_health_check_period_ms", "300")
+        patch.setenv("RAY_health_check_failure_threshold", "3")
+        with ray_cluster(nodes=3, head_cpus=0) as running:
+            yield running
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +170,7 @@ def test_the_cluster_s_model_is_the_one_of_this_machine(
 
 
 def test_a_lost_machine_costs_only_its_batches(
-    cluster: RayCluster, class_folder: Path, method: EmbeddingMethod
+    cluster: RayCluster, class_folder: Path, method: EmbeddingMethod, capfd: pytest.CaptureFixture[str]
 ) -> None:
     samples = scan(class_folder).samples
     lost: list[int] = []
@@ -183,6 +187,7 @@ def test_a_lost_machine_costs_only_its_batches(
         if lost:
             cluster.add_node()
     assert lost and 0 < lost[0] < len(samples)
+    assert "(raylet)" not in "".join(capfd.readouterr()), "nothing of Ray's own"
     assert_same(prepared, prepare(samples, local(method)))
 
 
