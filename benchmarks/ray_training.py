@@ -1,6 +1,6 @@
 """Bulk embedding on a Ray cluster: photos a second here, on one node of one processor, and on two, in one run.
 
-    python benchmarks/ray_training.py [--photos 240] [--embedder dlib] [--json FILE]
+    python benchmarks/ray_training.py [--photos 720] [--embedder dlib] [--json FILE]
 
 A cluster on this machine: a head that embeds nothing, and nodes that offer one processor each. All photos go the way
 of a training, without a cache. The clock starts when a quarter is done, so that the rate is that of a long run; "to the
@@ -66,7 +66,7 @@ def rate(embed: EmbedMissing, samples: Sequence[Sample]) -> dict[str, float]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=int, default=240)
+    parser.add_argument("--photos", type=int, default=720)
     parser.add_argument("--embedder", choices=("facenet", "dlib"), default="facenet")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
