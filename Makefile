@@ -88,6 +88,12 @@ bench: environment
 	"$(VENV_PYTHON)" benchmarks/mirrored.py
 	"$(VENV_PYTHON)" benchmarks/gallery.py
 	"$(VENV_PYTHON)" benchmarks/parity.py
+	"$(VENV_PYTHON)" benchmarks/service_times.py
+	"$(VENV_PYTHON)" benchmarks/frame_cost.py
+	"$(VENV_PYTHON)" benchmarks/simulate_lecture.py
+	"$(VENV_PYTHON)" -m pip install --disable-pip-version-check -q -r requirements-cluster.txt
+	"$(VENV_PYTHON)" benchmarks/ray_nodes.py
+	"$(VENV_PYTHON)" benchmarks/ray_training.py
 
 soak: environment
 	"$(VENV_PYTHON)" benchmarks/hot_swap.py $(ARGS)
