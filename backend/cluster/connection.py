@@ -62,7 +62,8 @@ def installed() -> ModuleType:
         raise ConfigurationError(f"Ray is not installed here; run: {INSTALL}") from error
     # a thread that still asks when the connection has ended would have Ray start a cluster of its own on this machine
     auto_init_hook.enable_auto_connect = False
-    return ray
+    module: ModuleType = ray
+    return module
 
 
 def _check_answers(address: str) -> None:
