@@ -33,6 +33,7 @@ from cluster.publishing import Publisher, publisher_of
 from cluster.recognizer import RayRecognizer
 from config import PREFIX, Settings, recognition_environment, shown, variable
 from data_folder import open_database, secret_key
+from live_recognition import live_recognizer, signing_key
 from operations import frame_intake
 from operations.enrolment import Enrolment
 from operations.erasure import Eraser
@@ -47,7 +48,6 @@ from operations.retention import Retention
 from operations.trainings import FOLDER as TRAININGS_FOLDER
 from operations.trainings import Trainings, TrainingSetup
 from operations.watching import Watch
-from recognition import live_recognizer, signing_key
 from recognizer.images import ImageLimits
 from serving import main, places_of
 

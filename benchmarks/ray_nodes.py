@@ -41,7 +41,7 @@ from cluster.recognizer import RayRecognizer
 from config import Settings
 from errors import BusyError
 from hot_swap import train
-from recognition import live_recognizer
+from live_recognition import live_recognizer
 from recognizer.types import RGBImage
 from support.ray_cluster import ray_cluster
 from support.service import make_settings

@@ -41,9 +41,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # what joins the domain with recognition and training, and knows no web
     "operations": frozenset({"attendance", "recognizer", "training", "errors"}),
     # recognition and training on the machines of a cluster
-    "cluster": frozenset({"recognition", "operations", "training", "recognizer", "config", "errors"}),
+    "cluster": frozenset({"live_recognition", "operations", "training", "recognizer", "config", "errors"}),
     # the recognizer that the settings describe
-    "recognition": frozenset({"operations", "recognizer", "config", "errors"}),
+    "live_recognition": frozenset({"operations", "recognizer", "config", "errors"}),
     "api": frozenset({"operations", "attendance", "recognizer", "errors"}),
     # the data folder and the command line of the server, which takes its application as an argument
     "data_folder": frozenset({"attendance", "recognizer", "config", "errors"}),
@@ -62,7 +62,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "gunicorn": frozenset(),
     "app": frozenset(
         {
-            *("api", "cluster", "recognition", "operations", "attendance", "training", "recognizer"),
+            *("api", "cluster", "live_recognition", "operations", "attendance", "training", "recognizer"),
             *("serving", "diagnosis", "data_folder", "config", "setting_kinds", "errors"),
         }
     ),

@@ -22,8 +22,8 @@ from cluster.refusal import Refusal
 from cluster.roll import REPORTS_EVERY_SECONDS, Report, the_roll
 from config import Settings, variable
 from errors import ConfigurationError, ModelNotFoundError, SmartAttendanceError
+from live_recognition import live_recognizer
 from operations.cameras import MOST_CAMERAS, Camera
-from recognition import live_recognizer
 from recognizer.types import DetectedFace, RecognitionResult, RGBImage
 from recognizer.weights import default_cache_dir
 

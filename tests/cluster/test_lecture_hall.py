@@ -19,7 +19,7 @@ from PIL import Image
 from attendance.clock import SystemClock
 from attendance.models import MarkStatus
 from config import Settings
-from recognition import live_recognizer
+from live_recognition import live_recognizer
 from support.campus import NAMES, PEOPLE, Web, copied, deployed_by_command, web
 from support.pictures import face_picture
 from support.ray_cluster import INSTALL, RayCluster

@@ -18,9 +18,9 @@ import pytest
 
 from config import Settings, variable
 from errors import BusyError, ConfigurationError, ModelNotFoundError
+from live_recognition import live_recognizer
 from operations.cameras import Camera
 from operations.live import LiveRecognizer
-from recognition import live_recognizer
 from recognizer.artifact import MODEL_FILE
 from recognizer.history import activate, publish
 from recognizer.reading import load_artifact
