@@ -51,7 +51,7 @@ def none_is_free() -> str:
     machines = sum(1 for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU"))
     return (
         f"no processor of the Ray cluster is free: {_count(processors(), 'processor')} on "
-        f"{_count(machines, 'machine')}, held by {_in_words(_holders())}. Add a machine (ray start --address HEAD:6379 "
+        f"{_count(machines, 'machine')}, held by {_in_words(holders())}. Add a machine (ray start --address HEAD:6379 "
         "--num-cpus N), end what holds them or wait for it, or train on this machine: leave --engine ray out. What "
         "was embedded so far is remembered"
     )
@@ -67,8 +67,8 @@ def states_of_my_actors(class_name: str) -> Counter[str]:
     )
 
 
-def _holders() -> Counter[str]:
-    """Processors by who holds them."""
+def holders() -> Counter[str]:
+    """Processors by who holds them: the class and the name of an actor."""
     held: Counter[str] = Counter()
     for row in state._connect_and_get_accessor().get_actor_table(None, "ALIVE"):
         actor = _messages.ActorTableData.FromString(row)

@@ -11,6 +11,7 @@ import ray
 from ray import serve
 from ray.serve.config import AutoscalingConfig
 
+from cluster.capacity import holders, processors
 from cluster.connection import APPLICATION, connect
 from cluster.model_store import ModelStore
 from cluster.replica import IN_HAND, Replica
@@ -58,7 +59,7 @@ def deploy(settings: Settings) -> list[Report]:
     with ThreadPoolExecutor(1, thread_name_prefix="deploying") as pool:
         running = pool.submit(serve.run, deployment.bind(bare, signed=signed), name=APPLICATION, route_prefix=None)
         try:
-            _wait(running)
+            _wait(running, settings.ray_cpus)
         except BaseException:
             pool.shutdown(wait=False)  # Serve itself would go on waiting
             raise
@@ -82,12 +83,12 @@ def _check_there_is_place(cpus: float) -> None:
         )
 
 
-def _wait(running: Future[Any]) -> None:
-    """Until the recognizers answer. Raises ConfigurationError when they cannot."""
+def _wait(running: Future[Any], cpus: float) -> None:
+    """Until the recognizers answer, each of which takes ``cpus`` processors. Raises ConfigurationError."""
     begun = time.monotonic()
     while not wait([running], timeout=_LOOKS_EVERY_SECONDS).done:
         waited = time.monotonic() - begun
-        if waited > _NO_PLACE_AFTER_SECONDS and _waits_for_a_processor():
+        if waited > _NO_PLACE_AFTER_SECONDS and _waits_for_a_processor(cpus):
             raise ConfigurationError(
                 "every processor of the cluster is taken, so no recognizer can start. One starts when one is free: "
                 "add a machine, or end what runs there (ray status shows it)"
@@ -102,13 +103,11 @@ def _wait(running: Future[Any]) -> None:
         raise ConfigurationError(f"the recognizers do not start: {_reason(message or str(error))}") from error
 
 
-def _waits_for_a_processor() -> bool:
-    application = serve.status().applications.get(APPLICATION)
-    states = [
-        state for each in (application.deployments if application else {}).values() for state in each.replica_states
-    ]
-    placed = any(str(state) in ("RUNNING", "UPDATING", "RECOVERING") for state in states)
-    return not placed and ray.available_resources().get("CPU", 0.0) < 0.1
+def _waits_for_a_processor(cpus: float) -> bool:
+    """Whether others hold so many processors that none is left for a recognizer; those that are being started hold
+    theirs already."""
+    others = sum(amount for actor, amount in holders().items() if f"SERVE_REPLICA::{APPLICATION}#" not in actor)
+    return processors() - others < cpus
 
 
 def _reports(roll: Any, expected: int) -> list[Report]:
