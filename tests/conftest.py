@@ -34,11 +34,21 @@ BROWSER_TESTS = "tests/e2e/"
 CLUSTER_TESTS = "tests/cluster/"
 # A few tests of a minute each, which share nothing.
 LONG_TESTS = "tests/operations/test_class_recognition.py"
+# Half a minute and more each: begun last, one of them would keep everybody waiting.
+LONG_FILES = (
+    "tests/test_train_command.py",
+    "tests/demonstration/test_whole_demo.py",
+    "tests/operations/",
+    "tests/test_serving.py",
+    "tests/test_test_command.py",
+    "tests/recognizer/test_mtcnn_cascade.py",
+    "tests/api/test_openapi.py",
+)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores, as browsers and servers are waited for; each needs 1 GB."""
-    return min(4, (os.cpu_count() or 1) + 1)
+    """Two more than there are cores, as browsers, servers and clusters are waited for; each needs 1 GB."""
+    return min(6, (os.cpu_count() or 1) + 2)
 
 
 class _Together(LoadScopeScheduling):
@@ -61,7 +71,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Together:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first where several processes share the tests."""
     if PROCESSES > 1:
-        first = (BROWSER_TESTS, CLUSTER_TESTS, LONG_TESTS)
+        first = (BROWSER_TESTS, CLUSTER_TESTS, LONG_TESTS, *LONG_FILES)
         items.sort(key=lambda item: [not item.nodeid.startswith(each) for each in first])
 
 

@@ -79,23 +79,6 @@ def ray_commands() -> dict[str, list[str]]:
 # ---------------------------------------------------------------------------------------------------- settings
 
 
-@pytest.mark.parametrize("path", sorted(CLUSTER.iterdir()), ids=lambda path: path.name)
-def test_every_setting_that_is_named_is_one(path: Path) -> None:
-    named = set(re.findall(r"\b(SMARTATTENDANCE_[A-Z_]+|DATABASE_URL)\b", text(path)))
-    assert named <= KNOWN, f"no settings: {sorted(named - KNOWN)}"
-
-
-@pytest.mark.parametrize("path", [ENVIRONMENT, COMPOSE_ENVIRONMENT], ids=lambda path: path.name)
-def test_the_example_settings_are_accepted_and_hold_no_secret(path: Path) -> None:
-    lines = [line for line in text(path).splitlines() if line and not line.startswith("#")]
-    assert lines and all(re.fullmatch(r"[A-Z_]+=\S*", line) for line in lines)
-    settings = Settings.from_env(dict(line.split("=", 1) for line in lines))
-    assert settings.public_url == "https://attendance.example.org" and settings.trusted_proxies == 1
-    secrets = re.findall(r"^#?\w*(?:PASSWORD|KEY|TOKEN)=(.*)$", text(path), re.MULTILINE)
-    # where a key lies is none
-    assert len(secrets) >= 3 and not [each for each in secrets if not re.fullmatch(r"|/etc/\S+", each)]
-
-
 def test_a_machine_of_the_cluster_is_told_all_that_its_units_ask_for() -> None:
     given = set(re.findall(r"^#?(\w+)=", text(ENVIRONMENT), re.MULTILINE))
     for unit in UNITS:

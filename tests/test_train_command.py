@@ -22,6 +22,7 @@ from recognizer.artifact import MODEL_FILE
 from recognizer.history import list_versions
 from recognizer.images import read_image
 from support.pictures import write_class
+from support.training_command import training_command
 
 BACKEND = Path(train_production_model.__file__).parent
 STUDENTS = 5
@@ -37,16 +38,7 @@ def class_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Runs the command in this process with a cache and a model folder of the test's own."""
-    monkeypatch.setenv("SMARTATTENDANCE_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("SMARTATTENDANCE_ALLOW_DOWNLOAD", "no")
-
-    def call(dataset: Path, *more: str, output: str = "model") -> int:
-        return train_production_model.main(
-            ["--dataset", str(dataset), "--output", str(tmp_path / output), "--embedder", "dlib", *more]
-        )
-
-    return call
+    return training_command(tmp_path, monkeypatch)
 
 
 def test_every_promised_file_is_written_and_opens_with_ordinary_tools(run, class_folder, tmp_path, capsys):

@@ -47,13 +47,19 @@ def check_a_processor_is_free() -> None:
 
 
 def none_is_free() -> str:
-    """That none is, who holds them, and what to do."""
+    """That no processor is, who holds them, and what whoever trains can do."""
+    return (
+        f"{what_is_taken()}. Add a machine (ray start --address HEAD:6379 --num-cpus N), end what holds them or wait "
+        "for it, or train on this machine: leave --engine ray out. What was embedded so far is remembered"
+    )
+
+
+def what_is_taken() -> str:
+    """That no processor is free, and who holds them; a clause."""
     machines = sum(1 for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU"))
     return (
         f"no processor of the Ray cluster is free: {_count(processors(), 'processor')} on "
-        f"{_count(machines, 'machine')}, held by {_in_words(holders())}. Add a machine (ray start --address HEAD:6379 "
-        "--num-cpus N), end what holds them or wait for it, or train on this machine: leave --engine ray out. What "
-        "was embedded so far is remembered"
+        f"{_count(machines, 'machine')}, held by {_in_words(holders())}"
     )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any
 
 import ray
 from ray import serve
 from ray.serve.config import AutoscalingConfig
+from ray.serve.schema import ApplicationStatus
 
-from cluster.capacity import holders, processors
+from cluster.capacity import holders, processors, what_is_taken
 from cluster.connection import APPLICATION, connect
 from cluster.model_store import ModelStore
 from cluster.replica import IN_HAND, Replica
@@ -56,13 +56,10 @@ def deploy(settings: Settings) -> list[Report]:
     # what is deployed is kept by the cluster's head, where no secret belongs
     bare = replace(settings, model_signing_key=None, database_url=None, secret_key=None, metrics_token=None)
     serve.start(proxy_location="Disabled")  # the server processes call it, and nobody by HTTP
-    with ThreadPoolExecutor(1, thread_name_prefix="deploying") as pool:
-        running = pool.submit(serve.run, deployment.bind(bare, signed=signed), name=APPLICATION, route_prefix=None)
-        try:
-            _wait(running, settings.ray_cpus)
-        except BaseException:
-            pool.shutdown(wait=False)  # Serve itself would go on waiting
-            raise
+    application = serve.RunTarget(deployment.bind(bare, signed=signed), name=APPLICATION, route_prefix=None)
+    # Serve itself would wait for a processor for ever
+    serve.run_many([application], wait_for_applications_running=False)
+    _wait_until_ready(settings.ray_cpus)
     return _reports(roll, settings.ray_least_replicas)
 
 
@@ -83,27 +80,30 @@ def _check_there_is_place(cpus: float) -> None:
         )
 
 
-def _wait(running: Future[Any], cpus: float) -> None:
+def _wait_until_ready(cpus: float) -> None:
     """Until the recognizers answer, each of which takes ``cpus`` processors. Raises ConfigurationError."""
     begun = time.monotonic()
-    while not wait([running], timeout=_LOOKS_EVERY_SECONDS).done:
+    while True:
+        application = serve.status().applications.get(APPLICATION)
+        status = None if application is None else application.status
+        if status == ApplicationStatus.RUNNING:
+            return
+        if application is not None and status == ApplicationStatus.DEPLOY_FAILED:
+            raise ConfigurationError(f"the recognizers do not start: {_reason(application.message)}")
         waited = time.monotonic() - begun
-        if waited > _NO_PLACE_AFTER_SECONDS and _waits_for_a_processor(cpus):
+        if waited > _NO_PLACE_AFTER_SECONDS and _others_hold_all(cpus):
             raise ConfigurationError(
-                "every processor of the cluster is taken, so no recognizer can start. One starts when one is free: "
-                "add a machine, or end what runs there (ray status shows it)"
+                f"{what_is_taken()}. A recognizer starts as soon as there is one for it: add a machine (ray start "
+                "--address HEAD:6379 --num-cpus N), end what holds them or wait for it"
             )
         if waited > _READY_WITHIN_SECONDS:
             raise ConfigurationError(
                 f"the recognizers were not ready after {_READY_WITHIN_SECONDS} s; ray status and Ray's logs say why"
             )
-    error = running.exception()
-    if error is not None:
-        message = serve.status().applications[APPLICATION].message if APPLICATION in serve.status().applications else ""
-        raise ConfigurationError(f"the recognizers do not start: {_reason(message or str(error))}") from error
+        time.sleep(_LOOKS_EVERY_SECONDS)
 
 
-def _waits_for_a_processor(cpus: float) -> bool:
+def _others_hold_all(cpus: float) -> bool:
     """Whether others hold so many processors that none is left for a recognizer; those that are being started hold
     theirs already."""
     others = sum(amount for actor, amount in holders().items() if f"SERVE_REPLICA::{APPLICATION}#" not in actor)

@@ -119,7 +119,7 @@ class _Pipeline:
     can be interrupted, and notices when nothing comes because no machine works."""
 
     def __init__(self, dataset: Any) -> None:
-        self._dataset = dataset
+        self._dataset, self._executors = dataset, _executors_of(dataset)
         self._ended = threading.Event()
         self._come: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, name="answers", daemon=True)
@@ -144,7 +144,9 @@ class _Pipeline:
                 yield item
         finally:
             self._ended.set()
-            # it ends with the next answer; where none comes, with the connection
+            # A thread of Ray Data's that still asks while the connection ends can take the whole process with it.
+            for executor in self._executors:
+                executor.shutdown(force=True)
             self._reader.join(_ENDS_WITHIN_SECONDS)
 
     def _read(self) -> None:
@@ -159,6 +161,20 @@ class _Pipeline:
             self._come.put(None)
         except BaseException as error:  # it belongs to who iterates
             self._come.put(error)
+
+
+def _executors_of(dataset: Any) -> list[Any]:
+    """What will run ``dataset``, once it does. Ray Data itself lets go of it with the first answer only, and where no
+    processor is free there is none."""
+    found: list[Any] = []
+    create = dataset._create_executor
+
+    def noted() -> Any:
+        found.append(create())
+        return found[-1]
+
+    dataset._create_executor = noted
+    return found
 
 
 def _check_somebody_works() -> None:

@@ -60,8 +60,11 @@ def recognizer(deployed: Settings) -> RayRecognizer:
 
 @pytest.fixture(scope="module")
 def few(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> RayRecognizer:
-    """Exchanged for recognizers of which one frame of a server process may wait, and that have no model yet."""
-    changed = replace(settings, ray_frames=1, model_dir=tmp_path_factory.getbasetemp() / "empty-model")
+    """After all others one recognizer, or two where frames wait, of which one of a server process may, and that have no
+    model yet."""
+    model_dir = tmp_path_factory.getbasetemp() / "empty-model"
+    changed = replace(settings, ray_frames=1, ray_least_replicas=1, ray_most_replicas=2, model_dir=model_dir)
+    deployment.remove(settings)  # of two, one would go only after five minutes without frames
     deployment.deploy(changed)
     made = RayRecognizer(changed)
     made.start()
@@ -197,6 +200,37 @@ def test_more_than_can_wait_is_refused_at_once(few: RayRecognizer) -> None:
     assert set(codes) == {"answered", "queue_full"}
 
 
+def test_where_frames_wait_another_recognizer_is_started(few: RayRecognizer) -> None:
+    import ray
+
+    from cluster.roll import the_roll
+
+    roll = the_roll(ray)
+    image = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), dtype=np.uint8)
+    assert len(ray.get(roll.reports.remote())) == 1
+    enough = threading.Event()
+
+    def send() -> None:
+        while not enough.is_set():
+            try:
+                few.detect(image)
+            except BusyError:
+                enough.wait(0.2)
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    try:
+        deadline = time.monotonic() + 120
+        while len(ray.get(roll.reports.remote())) < 2:
+            assert time.monotonic() < deadline, "no other recognizer was started"
+            time.sleep(0.5)
+    finally:
+        enough.set()
+        for thread in threads:
+            thread.join()
+
+
 def test_a_connection_that_is_lost_is_made_anew(
     few: RayRecognizer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -224,6 +258,16 @@ def test_taken_away_they_are_gone(settings: Settings) -> None:
     deployment.remove(settings)
     with pytest.raises(ConfigurationError, match="no recognizers"):
         RayRecognizer(settings).start()
+
+
+def test_where_others_hold_every_processor_it_says_who(
+    settings: Settings, cluster: RayCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deployment, "_NO_PLACE_AFTER_SECONDS", 1.0)
+    with cluster.processors_held():
+        with pytest.raises(ConfigurationError, match=r"2 processors on 2 machines, held by LectureHall \(2\)"):
+            deployment.deploy(settings)
+        deployment.remove(settings)
 
 
 def test_where_no_cluster_is_the_server_says_so_and_does_not_start(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from support.compute import COMPUTE, ENGINE_DIR
 from support.pictures import write_class
 from support.ports import free_port
 from support.ray_cluster import INSTALL, RayCluster, ray_cluster
+from support.training_command import training_command
 from training.dataset import scan
 from training.embedding import EmbeddingMethod, LocalEmbedding
 from training.preparation import PreparedDataset, prepare
@@ -49,21 +50,6 @@ STUDENTS, SHOTS = 5, 6
 
 HERE = Path("/proc/self/cwd")
 """A folder that is another one for each process, as one that not every machine has mounted."""
-
-HOLD = """
-import sys, ray
-ray.init(sys.argv[1], log_to_driver=False)
-
-@ray.remote(num_cpus=1)
-class LectureHall:
-    def ready(self):
-        return True
-
-halls = [LectureHall.remote() for _ in range(2)]
-ray.get([hall.ready.remote() for hall in halls])
-print("held", flush=True)
-sys.stdin.read()
-"""
 
 
 @pytest.fixture(scope="module")
@@ -108,16 +94,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Runs the command in this process with a cache and a model folder of the test's own."""
-    monkeypatch.setenv("SMARTATTENDANCE_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("SMARTATTENDANCE_ALLOW_DOWNLOAD", "no")
-
-    def call(dataset: Path, *more: str, output: str = "model") -> int:
-        return train_production_model.main(
-            ["--dataset", str(dataset), "--output", str(tmp_path / output), "--embedder", "dlib", *more]
-        )
-
-    return call
+    return training_command(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -242,15 +219,8 @@ def test_without_a_free_processor_it_says_who_holds_them(
         # somebody else was faster after it was looked
         monkeypatch.setattr(capacity, "check_a_processor_is_free", lambda: None)
         monkeypatch.setattr("cluster.embedding._STALLED_SECONDS", 2.0)
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, cluster.address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert holder.stdout is not None
-        assert holder.stdout.readline().strip() == "held"
+    with cluster.processors_held():
         assert run(class_folder, "--engine", "ray", "--address", cluster.address) == 2
-    finally:
-        holder.communicate("", timeout=60)
     error = capfd.readouterr().err
     assert "no processor of the Ray cluster is free: 2 processors on 2 machines, held by LectureHall (2)" in error
     assert "--engine" in error and "Traceback" not in error

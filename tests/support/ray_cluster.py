@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +20,21 @@ INSTALL = "Ray is not installed: pip install -r requirements-cluster.txt"
 # Tests may reach no address but the loopback, and neither must Ray. For 127.0.0.1 it would put the address that others
 # know this machine by.
 HERE = "127.0.0.2"
+# Somebody else's program, that takes two processors until it is told to end.
+_HOLD = """
+import sys, ray
+ray.init(sys.argv[1], log_to_driver=False)
+
+@ray.remote(num_cpus=1)
+class LectureHall:
+    def ready(self):
+        return True
+
+halls = [LectureHall.remote() for _ in range(2)]
+ray.get([hall.ready.remote() for hall in halls])
+print("held", flush=True)
+sys.stdin.read()
+"""
 _OBJECT_STORE_BYTES = 100 * 1024 * 1024
 
 
@@ -40,6 +57,19 @@ class RayCluster:
         lost = node or self._nodes[-1]
         self._nodes.remove(lost)
         self._cluster.remove_node(lost, allow_graceful=False)
+
+    @contextmanager
+    def processors_held(self) -> Iterator[None]:
+        """Meanwhile somebody else has two processors, for two actors called LectureHall."""
+        holder = subprocess.Popen(
+            [sys.executable, "-c", _HOLD, self.address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline().strip() == "held"
+            yield
+        finally:
+            holder.communicate("", timeout=60)
 
     def environment(self) -> dict[str, str]:
         """Of a process of its own that is to connect to this cluster and to no other."""
