@@ -19,6 +19,7 @@ from flask.views import MethodView
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from wtforms import ValidationError
 
+from api import pages
 from api.context import actor, now, options, request_id, services
 from attendance import accounts
 from attendance.actor import Actor
@@ -83,7 +84,7 @@ def rule_of(view: object) -> Rule | None:
 
 
 def register(app: Flask) -> None:
-    """Have every request of ``app`` authenticated, and its cookies set so that no other site can use them."""
+    """Have every request of ``app`` but those for files authenticated, and its cookies set so that no other site can use them."""
     app.session_interface = _Cookies()
     app.config.update(
         SESSION_COOKIE_NAME="smartattendance",
@@ -155,6 +156,9 @@ def check_origin() -> None:
 
 
 def _authenticate() -> None:
+    # files of the page, of which an opening browser asks for fifty, are everybody's
+    if request.blueprint == pages.blueprint.name:
+        return
     header = request.headers.get("Authorization", "")
     database, moment = services().database, now()
     if header:

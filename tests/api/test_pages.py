@@ -53,7 +53,10 @@ def test_what_is_not_ready_is_named(sqlite_service: Service, monkeypatch: pytest
     assert guest.get("/healthz").status_code == 200
 
 
-def test_a_database_that_is_gone_is_not_ready(sqlite_service: Service) -> None:
+def test_a_database_that_is_gone_is_not_ready_and_who_is_logged_in_still_gets_the_page(
+    sqlite_service: Service, frontend: Path
+) -> None:
+    browser = sqlite_service.browser(sqlite_service.user())
     sqlite_service.database.close()
     path = Path(str(sqlite_service.database.engine.url.database))
     path.unlink()
@@ -61,6 +64,7 @@ def test_a_database_that_is_gone_is_not_ready(sqlite_service: Service) -> None:
     answer = sqlite_service.guest().get("/readyz")
     assert problem(answer) == (503, "not_ready")
     assert [error["field"] for error in answer.json["errors"]] == ["database"]
+    assert browser.flask.get("/js/app.js").text == "start()" and browser.get("/healthz").status_code == 200
 
 
 def test_the_page_is_served_and_asked_about_again(sqlite_service: Service, frontend: Path) -> None:
