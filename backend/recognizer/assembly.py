@@ -7,7 +7,7 @@ whose networks run on OpenVINO imports torch only to convert them the first time
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from recognizer.engines import choice
 from recognizer.engines.base import DetectionEngine, Detections, EmbeddingEngine
 from recognizer.engines.mtcnn_weights import mtcnn_sha256
 from recognizer.engines.shared_batches import SharedBatches
-from recognizer.types import BoundingBox, FloatArray
+from recognizer.types import BoundingBox, FloatArray, RGBImage
 from recognizer.weights import NAMED_BY, WeightsFile
 
 ANYHOW = Compute()
@@ -60,13 +60,12 @@ def build_detector(config: DetectorConfig, compute: Compute = ANYHOW) -> FaceDet
             scale_factor=config.scale_factor,
         )
 
-    pictures = [drawn_face(width) for width in (80, 140, 220)]
     engine, chosen = choice.built(
         choice.Network(
             name=MTCNN,
             weights_sha256=mtcnn_sha256(),
             build={choice.TORCH: reference, choice.OPENVINO_F32: fast},
-            work=lambda engine: [engine.detect(picture) for picture in pictures],
+            work=lambda engine: [engine.detect(picture) for picture in _trial_pictures()],
             agreement=_share_found,
             enough=ENOUGH_FOR_DETECTION,
         ),
@@ -84,14 +83,13 @@ def build_embedder(weights: WeightsFile, compute: Compute = ANYHOW) -> FaceEmbed
         recipe = DLIB_RECIPE
     else:
         raise ConfigurationError(f"no embedder is called {weights.embedder_id!r}; there are facenet and dlib")
-    crops = _trial_crops(recipe)
     try:
         engine, chosen = choice.built(
             choice.Network(
                 name=weights.embedder_id,
                 weights_sha256=weights.sha256,
                 build=_embedding_engines(weights, recipe, compute),
-                work=lambda engine: engine.forward(crops),
+                work=lambda engine: engine.forward(_trial_crops(recipe)),
                 agreement=lambda mine, theirs: float((l2_normalise(mine) * l2_normalise(theirs)).sum(axis=1).min()),
                 enough=ENOUGH_FOR_EMBEDDING,
             ),
@@ -149,6 +147,13 @@ def _embedding_engines(
     }
 
 
+# Only when engines are measured: most starts find what was chosen.
+@cache
+def _trial_pictures() -> list[RGBImage]:
+    return [drawn_face(width) for width in (80, 140, 220)]
+
+
+@cache
 def _trial_crops(recipe: CropRecipe) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Eight drawn faces of the recipe's size, in other colours and at other sizes."""
     crops = []

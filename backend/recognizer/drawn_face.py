@@ -32,8 +32,18 @@ def drawn_face(face_width: int = 200) -> RGBImage:
     image = np.full((HEIGHT, WIDTH, 3), (150, 160, 170), np.float32)
     light = np.clip(1 - 0.5 * np.abs(u) ** 1.5 - 0.15 * v, 0.4, 1.1)[:, :, None]
     for cu, cv, ru, rv, strength, colour in _ELLIPSES:
-        distance = np.hypot((u - cu) / ru, (v - cv) / rv)
+        # no farther than its edge has faded
+        reach = 1 + _SOFT / min(ru, rv)
+        columns = _within(WIDTH, face_width, cu - ru * reach, cu + ru * reach)
+        rows = _within(HEIGHT, face_width, cv - rv * reach, cv + rv * reach)
+        distance = np.hypot((u[rows, columns] - cu) / ru, (v[rows, columns] - cv) / rv)
         cover = strength * np.clip((1 - distance) * min(ru, rv) / _SOFT + 0.5, 0, 1)[:, :, None]
-        image += cover * (np.array(colour, np.float32) * light - image)
+        part = image[rows, columns]
+        part += cover * (np.array(colour, np.float32) * light[rows, columns] - part)
     picture: RGBImage = np.clip(image, 0, 255).astype(np.uint8)
     return picture
+
+
+def _within(length: int, face_width: int, low: float, high: float) -> slice:
+    """The pixels of a side that lie between two distances from its middle, in face widths."""
+    return slice(max(0, int(length / 2 + low * face_width)), min(length, int(length / 2 + high * face_width) + 2))
