@@ -84,7 +84,8 @@ def rule_of(view: object) -> Rule | None:
 
 
 def register(app: Flask) -> None:
-    """Have every request of ``app`` but those for files authenticated, and its cookies set so that no other site can use them."""
+    """Have every request of ``app`` but those for files authenticated, and its cookies set so that no other site can
+    use them."""
     app.session_interface = _Cookies()
     app.config.update(
         SESSION_COOKIE_NAME="smartattendance",
