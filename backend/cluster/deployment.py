@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import ray
 from ray import serve
@@ -15,7 +16,7 @@ from cluster.capacity import holders, processors, what_is_taken
 from cluster.connection import APPLICATION, connect
 from cluster.model_store import ModelStore
 from cluster.replica import IN_HAND, Replica
-from cluster.roll import REPORTS_EVERY_SECONDS, Report, the_roll
+from cluster.roll import Report, the_roll
 from config import Settings
 from errors import ConfigurationError
 
@@ -52,15 +53,15 @@ def deploy(settings: Settings) -> list[Report]:
         health_check_timeout_s=30,
         graceful_shutdown_timeout_s=10,
     )(Replica)
-    signed = settings.model_signing_key is not None
+    signed, number = settings.model_signing_key is not None, uuid4().hex
     # what is deployed is kept by the cluster's head, where no secret belongs
     bare = replace(settings, model_signing_key=None, database_url=None, secret_key=None, metrics_token=None)
     serve.start(proxy_location="Disabled")  # the server processes call it, and nobody by HTTP
-    application = serve.RunTarget(deployment.bind(bare, signed=signed), name=APPLICATION, route_prefix=None)
+    bound = deployment.bind(bare, signed=signed, deployment=number)
+    application = serve.RunTarget(bound, name=APPLICATION, route_prefix=None)
     # Serve itself would wait for a processor for ever
     serve.run_many([application], wait_for_applications_running=False)
-    _wait_until_ready(settings.ray_cpus)
-    return _reports(roll, settings.ray_least_replicas)
+    return _when_ready(roll, number, settings)
 
 
 def remove(settings: Settings) -> None:
@@ -80,18 +81,20 @@ def _check_there_is_place(cpus: float) -> None:
         )
 
 
-def _wait_until_ready(cpus: float) -> None:
-    """Until the recognizers answer, each of which takes ``cpus`` processors. Raises ConfigurationError."""
+def _when_ready(roll: Any, deployment: str, settings: Settings) -> list[Report]:
+    """The reports of the recognizers of this deployment, once they answer; those that they replace report for some
+    seconds more. Raises ConfigurationError."""
     begun = time.monotonic()
     while True:
         application = serve.status().applications.get(APPLICATION)
         status = None if application is None else application.status
-        if status == ApplicationStatus.RUNNING:
-            return
+        reports = [each for each in ray.get(roll.reports.remote()) if each.deployment == deployment]
+        if status == ApplicationStatus.RUNNING and len(reports) >= settings.ray_least_replicas:
+            return reports
         if application is not None and status == ApplicationStatus.DEPLOY_FAILED:
             raise ConfigurationError(f"the recognizers do not start: {_reason(application.message)}")
         waited = time.monotonic() - begun
-        if waited > _NO_PLACE_AFTER_SECONDS and _others_hold_all(cpus):
+        if waited > _NO_PLACE_AFTER_SECONDS and _others_hold_all(settings.ray_cpus):
             raise ConfigurationError(
                 f"{what_is_taken()}. A recognizer starts as soon as there is one for it: add a machine (ray start "
                 "--address HEAD:6379 --num-cpus N), end what holds them or wait for it"
@@ -108,14 +111,6 @@ def _others_hold_all(cpus: float) -> bool:
     theirs already."""
     others = sum(amount for actor, amount in holders().items() if f"SERVE_REPLICA::{APPLICATION}#" not in actor)
     return processors() - others < cpus
-
-
-def _reports(roll: Any, expected: int) -> list[Report]:
-    """What those that are ready report; they do it every second."""
-    deadline = time.monotonic() + 5 * REPORTS_EVERY_SECONDS
-    while len(reports := ray.get(roll.reports.remote())) < expected and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return list(reports)
 
 
 def _reason(message: str) -> str:

@@ -36,9 +36,10 @@ T = TypeVar("T")
 class Replica:
     """Made by Ray Serve; every method returns its answer or a ``Refusal``."""
 
-    def __init__(self, settings: Settings, *, signed: bool) -> None:
+    def __init__(self, settings: Settings, *, signed: bool, deployment: str) -> None:
         """settings: of who deployed it, without secrets. signed: whether models must be signed, with the key of this
-        machine's environment."""
+        machine's environment. deployment: as ``Report`` has it."""
+        self._deployment = deployment
         settings = _of_this_machine(settings, signed=signed)
         self._pool = ThreadPoolExecutor(IN_HAND, thread_name_prefix="frame")
         self._mirror = _mirror(settings)
@@ -93,7 +94,7 @@ class Replica:
         if failed is not None and status.refused_code in (None, ModelNotFoundError.code):
             status = replace(status, refused=str(failed), refused_code=failed.code)
         replica = str(serve.get_replica_context().replica_id.unique_id)
-        return Report(replica, socket.gethostname(), self._live.embedder_info, status)
+        return Report(replica, self._deployment, socket.gethostname(), self._live.embedder_info, status)
 
 
 class _Reporter(threading.Thread):

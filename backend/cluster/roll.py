@@ -17,9 +17,11 @@ _GONE_AFTER_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Of one recognizer. replica: its id. machine: its host's name. embedder: of its networks."""
+    """Of one recognizer. replica: its id. deployment: by which ``app.py recognizers`` it was started. machine: its
+    host's name. embedder: of its networks."""
 
     replica: str
+    deployment: str
     machine: str
     embedder: EmbedderInfo
     status: LoaderStatus
@@ -34,9 +36,6 @@ class Roll:
 
     def report(self, report: Report) -> None:
         self._reports[report.replica] = (report, time.monotonic())
-
-    def leave(self, replica: str) -> None:
-        self._reports.pop(replica, None)
 
     def reports(self) -> list[Report]:
         """Of those that are there, in the order of their ids."""

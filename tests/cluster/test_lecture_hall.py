@@ -32,7 +32,7 @@ if shutil.which("nginx") is None:
 
 FRAMES, CAMERAS, SHOTS = 1000, 5, 8
 KILLED_AFTER, JOINED_AFTER = 250, 500
-GIVES_UP_AFTER_SECONDS = 120
+GIVES_UP_AFTER_SECONDS = 300
 
 
 @dataclass
