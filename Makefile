@@ -27,7 +27,7 @@ TYPED := backend/recognizer backend/training backend/attendance backend/operatio
 # Paths below are relative to this folder, so that spaces in its own path do no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean train serve check doctor test lint bench soak screens clean environment browser cluster
+.PHONY: help setup demo demo-clean train serve check doctor test lint bench soak screens clean environment browser tools cluster cluster-lint
 
 help:
 	@echo 'make setup   create .venv and install the pinned packages'
@@ -68,8 +68,15 @@ doctor:
 	@if [ -e "$(VENV_PYTHON)" ]; then "$(VENV_PYTHON)" backend/app.py doctor $(ARGS); \
 	else "$${PYTHON:-python3}" backend/app.py doctor $(ARGS); fi
 
-test: lint browser cluster
+# The tests start two hundred programs: what these import is compiled once, whatever the environment says of that.
+test: export PYTHONDONTWRITEBYTECODE :=
+test: environment
+	@$(MAKE) --no-print-directory -j2 tools cluster-lint
 	"$(VENV_PYTHON)" -m pytest -q --durations=10 $(SPREAD) $(ARGS)
+
+# one after the other: mypy would look into packages that are being installed
+cluster-lint: cluster
+	@$(MAKE) --no-print-directory lint
 
 lint: environment
 	"$(VENV_PYTHON)" -m ruff check .
@@ -109,7 +116,11 @@ environment:
 	@sh -c "$$PREPARE"
 
 browser:
-	@sh -c "$$BROWSER"
+	@sh -c "$$TOOLS" tools chromium
+
+# all that the tests need besides Python's packages
+tools:
+	@sh -c "$$TOOLS" tools chromium nginx openssl
 
 cluster: environment
 	@sh -c "$$CLUSTER"
@@ -180,8 +191,10 @@ installed=$$(cat "$$stamp" 2>/dev/null || true)
 
 if [ "$$installed" != "$$wanted" ]; then
     echo "Installing the pinned packages; the first time this takes some minutes, PyTorch is large"
-    "$$VENV_PYTHON" -m pip install --disable-pip-version-check $$INSTALL_ARGS -r requirements-dev.txt ||
+    "$$VENV_PYTHON" -m pip install --disable-pip-version-check --no-compile $$INSTALL_ARGS -r requirements-dev.txt ||
         fail "The packages could not be installed; pip says why above. Nothing was trained or tested."
+    # pip would compile them on one core. A package may carry files for another Python, which stay as they are.
+    "$$VENV_PYTHON" -m compileall -q -j 0 .venv >/dev/null 2>&1 || true
     # OpenCV is the one package that needs libraries of the system. Minimal servers and containers lack them.
     if ! problem=$$("$$VENV_PYTHON" -c 'import cv2' 2>&1); then
         case $$problem in
@@ -196,22 +209,36 @@ if [ "$$installed" != "$$wanted" ]; then
 fi
 endef
 
-# Without a browser the other tests are run all the same, and those of the page say why they are not.
-define BROWSER
+# tools NAME...: installs those that are missing, if it may. Without them the other tests are run all the same.
+define TOOLS
 set -eu
-if [ -n "$${SMARTATTENDANCE_TEST_CHROMIUM:-}" ]; then exit 0; fi
-for name in $$BROWSERS; do
-    if command -v "$$name" >/dev/null 2>&1; then exit 0; fi
+
+there() {
+    if [ "$$1" != chromium ]; then
+        command -v "$$1" >/dev/null 2>&1
+        return
+    fi
+    if [ -n "$${SMARTATTENDANCE_TEST_CHROMIUM:-}" ]; then return 0; fi
+    for name in $$BROWSERS; do
+        if command -v "$$name" >/dev/null 2>&1; then return 0; fi
+    done
+    return 1
+}
+
+missing=
+for tool in "$$@"; do
+    there "$$tool" || missing="$$missing $$tool"
 done
+if [ -z "$$missing" ]; then exit 0; fi
 if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    echo "The tests of the page need Chromium: installing it"
-    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium && exit 0
+    echo "Without$$missing some tests are skipped: installing"
+    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing && exit 0
 fi
-printf '%s\n' "Chromium is missing, so the tests of the page are skipped. On Debian: sudo apt-get install chromium" \
-    "Elsewhere install Chromium or Chrome, or name one: SMARTATTENDANCE_TEST_CHROMIUM=/path/to/chrome make test"
+printf '%s\n' "Without$$missing some tests are skipped. On Debian: sudo apt-get install$$missing" \
+    "Chromium or Chrome elsewhere can be named: SMARTATTENDANCE_TEST_CHROMIUM=/path/to/chrome make test"
 endef
 
-# What the tests of several machines need, on Linux; elsewhere, and where it is missing, they say why they are not run.
+# Ray for the tests of several machines, on Linux; elsewhere, and where it is missing, they say why they are not run.
 define CLUSTER
 set -eu
 if [ "$$(uname -s 2>/dev/null || true)" != Linux ]; then exit 0; fi
@@ -223,21 +250,12 @@ print(digest.hexdigest())')
 stamp=.venv/requirements-cluster.sha256
 if [ "$$(cat "$$stamp" 2>/dev/null || true)" != "$$wanted" ]; then
     echo "Installing Ray for the tests of several machines"
-    if "$$VENV_PYTHON" -m pip install --disable-pip-version-check -q -r requirements-cluster.txt; then
+    if "$$VENV_PYTHON" -m pip install --disable-pip-version-check --no-compile -q -r requirements-cluster.txt; then
+        "$$VENV_PYTHON" -m compileall -q -j 0 .venv >/dev/null 2>&1 || true
         echo "$$wanted" > "$$stamp"
     else
         echo "Ray could not be installed; pip says why above. The tests of several machines are skipped."
     fi
 fi
-missing=
-for name in nginx openssl; do
-    command -v "$$name" >/dev/null 2>&1 || missing="$$missing $$name"
-done
-if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    echo "The tests of several machines need$$missing: installing"
-    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing || true
-elif [ -n "$$missing" ]; then
-    echo "Without$$missing some tests of several machines are skipped. On Debian: sudo apt-get install$$missing"
-fi
 endef
-export PREPARE BROWSER CLUSTER BROWSERS PYTHON VENV_PYTHON INSTALL_ARGS
+export PREPARE TOOLS CLUSTER BROWSERS PYTHON VENV_PYTHON INSTALL_ARGS
