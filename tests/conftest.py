@@ -15,8 +15,10 @@ from xdist.scheduler import LoadScopeScheduling
 # How many processes share the tests: pytest-xdist says so in this variable.
 PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 if PROCESSES > 1:
-    # read when torch is imported: each process would start a thread for each core
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // PROCESSES)))
+    # Read when torch, OpenCV and our own programs start: each process would start a thread for each core, and they
+    # would wait for one another without letting others work.
+    for variable in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM", "SMARTATTENDANCE_THREADS"):
+        os.environ.setdefault(variable, str(max(1, (os.cpu_count() or 1) // PROCESSES)))
 
 # ruff: noqa: E402
 from recognizer.assembly import build_detector, build_embedder

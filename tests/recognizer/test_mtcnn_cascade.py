@@ -4,7 +4,7 @@ of, with the same box and landmarks; and it stays within bounds where a picture 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.engines import openvino_engine
-from recognizer.engines.mtcnn import MOST, Mtcnn, MtcnnNetworks
+from recognizer.engines.mtcnn import MOST, Mtcnn, MtcnnNetworks, pyramid
 from recognizer.engines.openvino_engine import PICTURE_SIZES, SEEN_OFTEN, OpenVinoMtcnnNetworks, supports_bfloat16
 from recognizer.engines.openvino_models import mtcnn_networks
 from recognizer.engines.suppression import suppressed
@@ -151,7 +151,7 @@ def test_more_sizes_of_the_pyramid_than_a_byte_counts() -> None:
     config = DetectorConfig(scale_factor=0.98)
     engine = own_engine(config)
     (face,) = FaceDetector(engine, config).detect(face_picture(3, 0, 800))
-    assert len(engine._layout(800, 800).sizes) > 127
+    assert len(pyramid(800, 800, 12 / config.min_face_size, config.scale_factor)) > 127
     (expected,) = FaceDetector(own_engine(), JUST_BELOW).detect(face_picture(3, 0, 800))
     assert face.box.iou(expected.box) > 0.7
 
@@ -234,8 +234,8 @@ class Counting:
         self.finished: list[int] = []
         self.finished_roughly: list[int] = []
 
-    def propose(self, picture: FloatArray, between: FloatArray) -> tuple[FloatArray, FloatArray]:
-        return self._networks.propose(picture, between)
+    def propose(self, pictures: Sequence[FloatArray]) -> list[tuple[FloatArray, FloatArray]]:
+        return self._networks.propose(pictures)
 
     def refine(self, patches: FloatArray) -> tuple[FloatArray, FloatArray]:
         self.refined.append(len(patches))
@@ -251,13 +251,13 @@ class Credulous:
 
     rough_pays = False
 
-    def propose(self, picture: FloatArray, between: FloatArray) -> tuple[FloatArray, FloatArray]:
-        height, width = (between.shape[0] + 1) // 2 - 4, (between.shape[1] + 1) // 2 - 4
+    def propose(self, pictures: Sequence[FloatArray]) -> list[tuple[FloatArray, FloatArray]]:
         random = np.random.default_rng(0)
-        return (
-            random.uniform(0.9, 1, (height, width)).astype(np.float32),
-            random.uniform(-0.2, 0.2, (4, height, width)).astype(np.float32),
-        )
+        shapes = [((len(picture) - 1) // 2 - 4, (picture.shape[1] - 1) // 2 - 4) for picture in pictures]
+        return [
+            (random.uniform(2, 9, shape).astype(np.float32), random.uniform(-0.2, 0.2, (*shape, 4)).astype(np.float32))
+            for shape in shapes
+        ]
 
     def refine(self, patches: FloatArray) -> tuple[FloatArray, FloatArray]:
         return np.full(len(patches), 0.99, np.float32), np.zeros((len(patches), 4), np.float32)
@@ -432,32 +432,25 @@ class Compilations:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sizes: list[tuple[int, int]] = []
-        outer = self
+        answer = np.zeros((1, 1, 1, 5), np.float32)
 
         class Model:
-            def __init__(self) -> None:
-                self.shape: Any = None
-
-            def clone(self) -> Model:
-                return Model()
-
-            def reshape(self, shape: Any) -> None:
-                self.shape = shape
+            def __init__(self, sizes: Sequence[tuple[int, int]] = ()) -> None:
+                self.sizes = sizes
 
         def compiled(model: Model, precision: str, threads: int) -> Callable[..., list[NDArray[np.float32]]]:
             assert precision == "f32"
-            if model.shape is not None:
-                outer.sizes.append((model.shape[0][2], model.shape[0][1]))
-            return lambda *_: [np.zeros((1, 4, 1, 1), np.float32), np.zeros((1, 2, 1, 1), np.float32)]
+            self.sizes.extend((width, height) for height, width in model.sizes[:1])
+            return lambda *pictures: [answer] * len(pictures)
 
         monkeypatch.setattr(openvino_engine, "Compiled", compiled)
+        monkeypatch.setattr(openvino_engine, "side_by_side", lambda _, sizes: Model(sizes))
         self._networks = OpenVinoMtcnnNetworks(Model(), Model(), Model(), 0)  # type: ignore[arg-type]
 
     def see(self, width: int, height: int, times: int = 1) -> None:
+        pictures = [np.zeros((height, width, 3), np.float32), np.zeros((height // 2, width // 2, 3), np.float32)]
         for _ in range(times):
-            self._networks.propose(
-                np.zeros((height, width, 3), np.float32), np.zeros((height - 2, width - 2), np.float32)
-            )
+            self._networks.propose(pictures)
 
 
 def test_only_a_size_that_comes_often_is_compiled_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,5 +13,5 @@ from recognizer.compute import Compute
 _KEPT = Path(__file__).resolve().parents[2] / ".cache" / "networks"
 # in the environment, so that the commands and servers that tests start find it too
 ENGINE_DIR = Path(os.environ.setdefault("SMARTATTENDANCE_ENGINE_DIR", str(_KEPT)))
-COMPUTE = Compute(device="cpu", folder=ENGINE_DIR)
+COMPUTE = Compute(device="cpu", folder=ENGINE_DIR, threads=int(os.environ.get("SMARTATTENDANCE_THREADS", "0")))
 REFERENCE = Compute(device="cpu", engine="torch")

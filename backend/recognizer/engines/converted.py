@@ -19,7 +19,7 @@ from typing import Any
 
 from recognizer.engines.openvino_import import ov
 
-CONVERSION = 1  # raised with every change to what is converted
+CONVERSION = 2  # raised with every change to what is converted
 _GRAPH, _NUMBERS, _SUMS = "network.xml", "network.bin", "sha256.json"
 _DRAFT = ".draft-"
 _DRAFT_SECONDS = 3600  # a conversion takes half a minute
@@ -63,12 +63,12 @@ def from_torch(network: Any, example: tuple[Any, ...], dynamic: tuple[tuple[int,
     return ov.convert_model(program)
 
 
-def take_pixels(model: ov.Model, *, uint8: bool, mean: Sequence[float], scale: float) -> ov.Model:
-    """``model`` with (n, H, W, 3) RGB 0..255 as its first input, of bytes or float32, normalised as
-    ``(pixel - mean) / scale`` within the network."""
+def take_pixels(model: ov.Model, *, mean: Sequence[float], scale: float) -> ov.Model:
+    """``model`` with (n, H, W, 3) RGB 0..255 bytes as its first input, normalised as ``(pixel - mean) / scale`` within
+    the network."""
     steps = ov.preprocess.PrePostProcessor(model)
     pixels = steps.input(0)
-    pixels.tensor().set_element_type(ov.Type.u8 if uint8 else ov.Type.f32).set_layout(ov.Layout("NHWC"))
+    pixels.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
     pixels.model().set_layout(ov.Layout("NCHW"))
     pixels.preprocess().convert_element_type(ov.Type.f32).mean(list(mean)).scale(scale)
     return steps.build()

@@ -1,15 +1,13 @@
 """MTCNN's cascade (Zhang et al. 2016) around networks of any engine, with facenet-pytorch's numbers and fewer steps.
 
-P-Net looks at the image in several sizes, each 0.709 times as large as the one before. Here all sizes lie side by side
-in one picture, which P-Net sees once: it is a convolution, so what it answers for a place does not depend on what
-lies farther away than its window. The candidates of R-Net and of O-Net are cut out together, and overlapping ones are
-dropped by one table of overlaps.
+P-Net looks at the image in several sizes, each 0.709 times as large as the one before, all of which are computed by
+one call. The candidates of R-Net and of O-Net are cut out together, and overlapping ones are dropped by one table of
+overlaps.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -36,8 +34,6 @@ LOOKED_AT_AGAIN = (0.9, 1.05)
 ROUGH_FROM, ROUGH_BY, ROUGH_OVERLAP = 12, 0.15, 0.02
 # In single precision 1 is the next number but two.
 _NEARLY_0 = np.float32(2e-7)
-# What is worked out for a size of image is kept, for that of a camera; 1 MB each at 1280 x 720, so not of large photos.
-KEPT_LAYOUTS, KEPT_PIXELS = 8, 2_500_000
 
 
 class MtcnnNetworks(Protocol):
@@ -50,10 +46,9 @@ class MtcnnNetworks(Protocol):
     @property
     def rough_pays(self) -> bool: ...
 
-    def propose(self, picture: FloatArray, between: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """P-Net over (H, W, 3): the probability of a face (h, w) and its box (4, h, w), relative to the window.
-        between (H - 2, W - 2): 1 where its first convolution sees parts of two sizes, which its pooling must not
-        count, else 0."""
+    def propose(self, pictures: Sequence[FloatArray]) -> list[tuple[FloatArray, FloatArray]]:
+        """P-Net over each (H, W, 3): the logarithm of the odds of a face (h, w) and its box (h, w, 4), relative to the
+        window."""
         ...
 
     def refine(self, patches: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -63,29 +58,6 @@ class MtcnnNetworks(Protocol):
     def finish(self, patches: FloatArray, *, rough: bool = False) -> tuple[FloatArray, FloatArray, FloatArray]:
         """O-Net for (n, 48, 48, 3): probabilities (n,), boxes (n, 4), landmarks (n, 10), first all x."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Size:
-    """One size of the pyramid. scale: of the image. left, top: where it lies in the picture. width, height: of it."""
-
-    scale: float
-    left: int
-    top: int
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Layout:
-    """Where the sizes lie. height, width: of the picture. size_of (h, w): which size a place of P-Net's answer belongs
-    to, -1 for none. between: as ``MtcnnNetworks.propose`` takes it."""
-
-    sizes: tuple[_Size, ...]
-    height: int
-    width: int
-    size_of: NDArray[np.int16]
-    between: FloatArray
 
 
 class Mtcnn:
@@ -102,7 +74,6 @@ class Mtcnn:
     ) -> None:
         self._networks, self._thresholds = networks, thresholds
         self._scale, self._factor = WINDOW / min_face_size, scale_factor
-        self._kept_layout = lru_cache(maxsize=KEPT_LAYOUTS)(self._layout)
 
     def detect_batch(self, images: NDArray[np.uint8]) -> list[Detections]:
         return [self.detect(image) for image in images]
@@ -157,39 +128,44 @@ class Mtcnn:
 
     def _proposals(self, sampler: AreaSampler, image: RGBImage) -> FloatArray:
         """Boxes (n, 4) that may be faces, the likeliest ``MOST`` of them."""
-        height, width = image.shape[:2]
-        layout = (self._kept_layout if height * width <= KEPT_PIXELS else self._layout)(width, height)
-        if not layout.sizes:
-            return np.zeros((0, 4), np.float32)
-        picture = np.zeros((layout.height, layout.width, 3), np.float32)
-        for size in layout.sizes:
-            sampler.fill(picture[size.top : size.top + size.height, size.left : size.left + size.width])
-        probability, offsets = self._networks.propose(picture, layout.between)
-        rows, columns = np.nonzero((probability >= self._thresholds[0]) & (layout.size_of >= 0))
-        if not len(rows):
-            return np.zeros((0, 4), np.float32)
-        scores, offsets = probability[rows, columns], offsets[:, rows, columns].T
-        sizes = layout.size_of[rows, columns]
-        boxes, picked = np.empty((len(rows), 4), np.float32), []
-        for number, size in enumerate(layout.sizes):
-            mine = np.flatnonzero(sizes == number)
-            if not len(mine):
-                continue
-            corner = np.stack([STRIDE * columns[mine] - size.left, STRIDE * rows[mine] - size.top], axis=1)
-            # in single precision, which rounds some quotients up to the whole number that the floor then keeps
-            boxes[mine, :2] = np.floor((corner + 1).astype(np.float32) / np.float32(size.scale))
-            boxes[mine, 2:] = np.floor((corner + WINDOW).astype(np.float32) / np.float32(size.scale))
-            mine = likeliest(mine, scores[mine], MOST_OF_A_SIZE)
-            picked.append(mine[suppressed(boxes[mine], scores[mine], 0.5)])
-        chosen = np.concatenate(picked)
-        chosen = likeliest(chosen, scores[chosen], 2 * MOST)
+        scales, pictures = [], []
+        for scale, width, height in pyramid(image.shape[1], image.shape[0], self._scale, self._factor):
+            picture = np.empty((height, width, 3), np.float32)
+            sampler.fill(picture)
+            scales.append(scale)
+            pictures.append(picture)
+        if not pictures:
+            return _NONE
+        found = [
+            _likely(scale, *answer, self._thresholds[0])
+            for scale, answer in zip(scales, self._networks.propose(pictures), strict=True)
+        ]
+        boxes, scores, offsets = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        chosen = likeliest(np.arange(len(boxes)), scores, 2 * MOST)
         chosen = chosen[suppressed(boxes[chosen], scores[chosen], 0.7)][:MOST]
         span = boxes[chosen, 2:] - boxes[chosen, :2]
         moved: FloatArray = boxes[chosen] + offsets[chosen] * np.concatenate([span, span], axis=1)
         return moved
 
-    def _layout(self, width: int, height: int) -> _Layout:
-        return _layout(width, height, self._scale, self._factor)
+
+_NONE: FloatArray = np.zeros((0, 4), np.float32)
+
+
+def _likely(
+    scale: float, odds: FloatArray, offsets: FloatArray, threshold: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Of P-Net's answers for the image at ``scale``, as ``MtcnnNetworks.propose`` gives them: those boxes (n, 4) that
+    are likelier than ``threshold`` and than others around, how likely they are, and how they are to be moved."""
+    rows, columns = np.nonzero(odds >= _logits(np.float32(threshold)))
+    scores = probabilities(odds[rows, columns])
+    corner = STRIDE * np.stack([columns, rows], axis=1)
+    # in single precision, which rounds some quotients up to the whole number that the floor then keeps
+    low = np.floor((corner + 1).astype(np.float32) / np.float32(scale))
+    high = np.floor((corner + WINDOW).astype(np.float32) / np.float32(scale))
+    boxes = np.concatenate([low, high], axis=1)
+    kept = likeliest(np.arange(len(rows)), scores, MOST_OF_A_SIZE)
+    kept = kept[suppressed(boxes[kept], scores[kept], 0.5)]
+    return boxes[kept], scores[kept], offsets[rows[kept], columns[kept]]
 
 
 def no_detections() -> Detections:
@@ -202,28 +178,20 @@ def _logits(probabilities: FloatArray | np.float32) -> FloatArray:
     return logits
 
 
-def _layout(width: int, height: int, scale: float, factor: float) -> _Layout:
-    """The sizes from the largest on, in rows as wide as the largest."""
-    sizes: list[_Size] = []
-    left = top = row = across = 0
+def probabilities(odds: FloatArray) -> FloatArray:
+    """From logarithms of odds."""
+    with np.errstate(over="ignore"):  # of what is surely no face
+        found: FloatArray = np.float32(1) / (np.float32(1) + np.exp(-odds))
+    return found
+
+
+def pyramid(width: int, height: int, scale: float, factor: float) -> list[tuple[float, int, int]]:
+    """Scale, width and height of each size of an image that P-Net looks at, from the largest on."""
+    sizes = []
     while min(width, height) * scale >= WINDOW:
-        wide, high = int(width * scale + 1), int(height * scale + 1)
-        across = across or wide + wide % 2
-        if left and left + wide > across:
-            left, top, row = 0, top + row, 0
-        sizes.append(_Size(scale, left, top, wide, high))
-        # an even distance: P-Net's answers are two pixels apart
-        left, row = left + wide + wide % 2, max(row, high + high % 2)
+        sizes.append((scale, int(width * scale + 1), int(height * scale + 1)))
         scale *= factor
-    tall = top + row
-    size_of = np.full((max(0, (tall - WINDOW) // STRIDE + 1), max(0, (across - WINDOW) // STRIDE + 1)), -1, np.int16)
-    between = np.ones((max(0, tall - 2), max(0, across - 2)), np.float32)
-    for number, size in enumerate(sizes):
-        between[size.top : size.top + size.height - 2, size.left : size.left + size.width - 2] = 0
-        rows, columns = (size.height - WINDOW + 1) // STRIDE + 1, (size.width - WINDOW + 1) // STRIDE + 1
-        y, x = size.top // STRIDE, size.left // STRIDE
-        size_of[y : y + rows, x : x + columns] = number
-    return _Layout(tuple(sizes), tall, across, size_of, between)
+    return sizes
 
 
 def _squares(boxes: FloatArray) -> FloatArray:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import queue
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recognizer.engines.mtcnn import probabilities
+from recognizer.engines.mtcnn_graphs import side_by_side
 from recognizer.engines.openvino_import import ov
 from recognizer.types import FloatArray
 
@@ -25,6 +28,8 @@ EMBEDDING_BATCHES = (1, 2, 4, 8, 16)
 PATCH_BATCHES = (4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 # How many picture sizes P-Net is compiled for: a school's cameras have one or two.
 PICTURE_SIZES = 4
+# Of the pyramid of a picture of 1280 x 720 there are 9 sizes. Finer pyramids would take seconds to compile.
+MOST_TOGETHER = 24
 # A size that comes so often is worth compiling for, which takes as long as some ten pictures.
 SEEN_OFTEN = 4
 # So many pictures of other sizes later, a size that was compiled for gives up its place. Where more sizes come than
@@ -33,6 +38,8 @@ GONE_AFTER = 400
 _REMEMBERED = 100
 
 Array = NDArray[Any]
+Sizes = tuple[tuple[int, int], ...]
+"""Height and width of each picture of a pyramid."""
 
 
 def supports_bfloat16() -> bool:
@@ -130,10 +137,8 @@ class OpenVinoMtcnnNetworks:
     roughly in bfloat16 where the processor has that."""
 
     def __init__(self, pnet: ov.Model, rnet: ov.Model, onet: ov.Model, threads: int) -> None:
-        """pnet: takes (1, H, W, 3) and (1, 1, H - 2, W - 2). rnet, onet: take (n, 24, 24, 3) and (n, 48, 48, 3)."""
+        """As ``engines.mtcnn_graphs`` makes them."""
         self._pnet, self._threads = pnet, threads
-        rnet.reshape([-1, 24, 24, 3])
-        onet.reshape([-1, 48, 48, 3])
         self._rnet = Batched(rnet, PATCH_BATCHES, "f32", threads, padded=True)
         self._onet = Batched(onet, PATCH_BATCHES, "f32", threads, padded=True)
         self.rough_pays = supports_bfloat16()
@@ -142,41 +147,45 @@ class OpenVinoMtcnnNetworks:
         self._lock = threading.Lock()
         self._pictures = 0
         # with the number of the last picture that had the size
-        self._sizes: OrderedDict[tuple[int, int], tuple[Compiled, int]] = OrderedDict()
-        self._seen: OrderedDict[tuple[int, int], int] = OrderedDict()
+        self._sizes: OrderedDict[Sizes, tuple[Compiled, int]] = OrderedDict()
+        self._seen: OrderedDict[Sizes, int] = OrderedDict()
 
-    def propose(self, picture: FloatArray, between: FloatArray) -> tuple[FloatArray, FloatArray]:
-        offsets, probabilities = self._for(picture.shape[0], picture.shape[1])(picture[None], between[None, None])
-        return probabilities[0, 1], offsets[0]
+    def propose(self, pictures: Sequence[FloatArray]) -> list[tuple[FloatArray, FloatArray]]:
+        network = self._for(tuple((len(picture), picture.shape[1]) for picture in pictures))
+        if network is None:
+            answers = [self._any_size(picture[None])[0] for picture in pictures]
+        else:
+            answers = network(*(picture[None] for picture in pictures))
+        return [(answer[0, ..., 0], answer[0, ..., 1:]) for answer in answers]
 
     def refine(self, patches: FloatArray) -> tuple[FloatArray, FloatArray]:
-        offsets, probabilities = self._rnet(patches)
-        return probabilities[:, 1], offsets
+        answer = self._rnet(patches)[0]
+        return probabilities(answer[:, 0]), answer[:, 1:]
 
     def finish(self, patches: FloatArray, *, rough: bool = False) -> tuple[FloatArray, FloatArray, FloatArray]:
-        offsets, landmarks, probabilities = (self._rough_onet if rough else self._onet)(patches)
-        return probabilities[:, 1], offsets, landmarks
+        answer = (self._rough_onet if rough else self._onet)(patches)[0]
+        return probabilities(answer[:, 0]), answer[:, 1:5], answer[:, 5:]
 
-    def _for(self, height: int, width: int) -> Compiled:
-        size = (height, width)
+    def _for(self, sizes: Sizes) -> Compiled | None:
+        """P-Net for pictures of these sizes together, if it is compiled for that."""
         with self._lock:
             self._pictures += 1
-            compiled, _ = self._sizes.pop(size, (None, 0))
+            compiled, _ = self._sizes.pop(sizes, (None, 0))
             if compiled is None:
-                if not self._is_worth_compiling(size):
-                    return self._any_size
-                model = self._pnet.clone()
-                model.reshape({0: [1, height, width, 3], 1: [1, 1, height - 2, width - 2]})
-                compiled = Compiled(model, "f32", self._threads)
-            self._sizes[size] = (compiled, self._pictures)
+                if not self._is_worth_compiling(sizes):
+                    return None
+                compiled = Compiled(side_by_side(self._pnet, sizes), "f32", self._threads)
+            self._sizes[sizes] = (compiled, self._pictures)
             return compiled
 
-    def _is_worth_compiling(self, size: tuple[int, int]) -> bool:
-        """Under the lock: whether there is a place for ``size``, which is made when another has not come for long."""
-        self._seen[size] = self._seen.pop(size, 0) + 1
+    def _is_worth_compiling(self, sizes: Sizes) -> bool:
+        """Under the lock: whether there is a place for ``sizes``, which is made when others have not come for long."""
+        if len(sizes) > MOST_TOGETHER:
+            return False
+        self._seen[sizes] = self._seen.pop(sizes, 0) + 1
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
-        if self._seen[size] < SEEN_OFTEN:
+        if self._seen[sizes] < SEEN_OFTEN:
             return False
         if len(self._sizes) < PICTURE_SIZES:
             return True

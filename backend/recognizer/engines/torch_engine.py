@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,28 +27,6 @@ def choose_device(name: str = "auto") -> torch.device:
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
-
-
-class PyramidPNet(nn.Module):
-    """P-Net for a picture in which the sizes of the pyramid lie side by side; see ``engines.mtcnn``. between
-    (1, 1, H - 2, W - 2): 1 where the first convolution's answers are of no use, which pooling then passes over."""
-
-    def __init__(self, pnet: Any) -> None:
-        super().__init__()
-        self.pnet = pnet
-
-    def forward(self, x: torch.Tensor, between: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        net: Any = self.pnet
-        x = net.pool1(net.prelu1(net.conv1(x)) - 1e9 * between)
-        x = net.prelu3(net.conv3(net.prelu2(net.conv2(x))))
-        return net.conv4_2(x), net.softmax4_1(net.conv4_1(x))
-
-
-def mtcnn_networks() -> tuple[nn.Module, nn.Module, nn.Module]:
-    """P-Net, as ``PyramidPNet``, R-Net and O-Net, with the weights that facenet-pytorch carries. They take
-    (n, 3, H, W) float32, normalised as ``(pixel - 127.5) / 128``."""
-    found = MTCNN(device=torch.device("cpu")).eval()
-    return PyramidPNet(found.pnet), found.rnet, found.onet
 
 
 class TorchMtcnn:
