@@ -13,7 +13,7 @@ INSTALL_ARGS ?=
 SPREAD ?= -n auto --no-loadscope-reorder
 
 # Names of programs in which the page can be tested.
-BROWSERS ?= chromium chromium-browser google-chrome
+BROWSERS ?= chromium-headless-shell chromium chromium-browser google-chrome
 
 ifeq ($(OS),Windows_NT)
 VENV_PYTHON := .venv/Scripts/python.exe
@@ -27,7 +27,7 @@ TYPED := backend/recognizer backend/training backend/attendance backend/operatio
 # Paths below are relative to this folder, so that spaces in its own path do no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean train serve check doctor test lint bench soak screens clean environment browser tools cluster cluster-lint
+.PHONY: help setup demo demo-clean train serve check doctor test lint bench soak screens clean environment browser tools cluster cluster-lint collected
 
 help:
 	@echo 'make setup   create .venv and install the pinned packages'
@@ -71,8 +71,12 @@ doctor:
 # The tests start two hundred programs: what these import is compiled once, whatever the environment says of that.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: environment
-	@$(MAKE) --no-print-directory -j2 tools cluster-lint
+	@$(MAKE) --no-print-directory -j3 tools cluster-lint collected
 	"$(VENV_PYTHON)" -m pytest -q --durations=10 $(SPREAD) $(ARGS)
+
+# Each of the tests' processes would otherwise rewrite the asserts and compile the loops by itself.
+collected: environment
+	@"$(VENV_PYTHON)" -m pytest --collect-only -q $(ARGS) >/dev/null || true
 
 # one after the other: mypy would look into packages that are being installed
 cluster-lint: cluster
@@ -232,7 +236,18 @@ done
 if [ -z "$$missing" ]; then exit 0; fi
 if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "Without$$missing some tests are skipped: installing"
-    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing && exit 0
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -q
+    failed=
+    for tool in $$missing; do
+        # the browser without the windows around its pages, where the system has it
+        if [ "$$tool" = chromium ] && apt-get install -y -q --no-install-recommends chromium-headless-shell; then
+            continue
+        fi
+        apt-get install -y -q --no-install-recommends "$$tool" || failed="$$failed $$tool"
+    done
+    missing=$$failed
+    if [ -z "$$missing" ]; then exit 0; fi
 fi
 printf '%s\n' "Without$$missing some tests are skipped. On Debian: sudo apt-get install$$missing" \
     "Chromium or Chrome elsewhere can be named: SMARTATTENDANCE_TEST_CHROMIUM=/path/to/chrome make test"

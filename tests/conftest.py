@@ -27,10 +27,9 @@ from recognizer.embeddings import FaceEmbedder
 from recognizer.weights import WeightsFile, resolve_weights
 from support.compute import COMPUTE
 from support.databases import empty, postgres_database, sqlite_database
+from support.given_data import VARIABLE, given_data
 from support.service import Service, make_service, make_settings
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-TEST_DATA_VARIABLE = "SMARTATTENDANCE_TEST_DATA"
 BROWSER_TESTS = "tests/e2e/"
 # One cluster at a time: each has processes of its own beside the tests'.
 CLUSTER_TESTS = "tests/cluster/"
@@ -140,12 +139,9 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """The folder with photos and FaceNet weights, which the repository does not carry."""
-    named = os.environ.get(TEST_DATA_VARIABLE)
-    folder = Path(named) if named else REPOSITORY.parent / "shared" / "data"
+    folder = given_data()
     if not folder.is_dir():
-        pytest.skip(
-            f"no test data at {folder}; set {TEST_DATA_VARIABLE} to the folder with weights/, faces/ and frames/"
-        )
+        pytest.skip(f"no test data at {folder}; set {VARIABLE} to the folder with weights/, faces/ and frames/")
     return folder
 
 
