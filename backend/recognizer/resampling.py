@@ -36,7 +36,7 @@ class AreaSampler:
         _means(self._sums, self._whole, picture[None])
 
 
-@compiled("void(int32[:, :, ::1], int64[:, ::1], float32[:, :, :, ::1])")
+@compiled("void(int32[:, :, ::1], int64[:, ::1], float32[:, :, :, :])")
 def _means(sums: NDArray[np.int32], corners: NDArray[np.int64], parts: FloatArray) -> None:
     height, width = parts.shape[1], parts.shape[2]
     left, right = np.empty(width, np.int64), np.empty(width, np.int64)

@@ -69,10 +69,10 @@ def settings(cluster: RayCluster, trained: Settings, postgres_url: str, tmp_path
 
 
 def frame_of(person: int, shot: int) -> Image.Image:
-    """Somebody before a camera of 320 x 240."""
-    picture = np.full((240, 320, 3), 120, np.uint8)
-    left = 70 + 2 * (shot % 3)
-    picture[30:210, left : left + 180] = face_picture(person, 5 + shot, 180)
+    """Somebody before a camera of 240 x 180."""
+    picture = np.full((180, 240, 3), 120, np.uint8)
+    left = 40 + 2 * (shot % 3)
+    picture[20:170, left : left + 150] = face_picture(person, 5 + shot, 150)
     return Image.fromarray(picture)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -48,8 +49,12 @@ def encoded(image: RGBImage, kind: str = "PNG") -> bytes:
     return buffer.getvalue()
 
 
+BAD = ("no_face", "several_faces", "too_small", "blurred", "too_dark", "too_bright", "low_contrast", "invalid_image")
+
+
+@cache
 def bad() -> dict[str, bytes]:
-    """Photos that are not, by the code they are refused with."""
+    """Photos that are not, by the code they are refused with: those of ``BAD``."""
     image = drawn()
     blurred = np.array(Image.fromarray(image).filter(ImageFilter.GaussianBlur(8)))
     return {
@@ -69,4 +74,4 @@ def png(data: bytes) -> dict[str, Any]:
     return {"data": data, "content_type": "image/png"}
 
 
-__all__ = ["DrawnFaceDetector", "bad", "drawn", "encoded", "good", "known", "picture", "png"]
+__all__ = ["BAD", "DrawnFaceDetector", "bad", "drawn", "encoded", "good", "known", "picture", "png"]

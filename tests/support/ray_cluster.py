@@ -92,6 +92,8 @@ def ray_cluster(nodes: int = 2, cpus: int = 1, *, head_cpus: int | None = None) 
     before = os.environ.get("PYTHONPATH")
     patch.setenv("PYTHONPATH", os.pathsep.join([str(BACKEND), *([before] if before else [])]))
     patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    # else whatever runs beside them comes first
+    patch.setenv("RAY_worker_niceness", "0")
     cluster = None
     try:
         cluster = Cluster(

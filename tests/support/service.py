@@ -37,7 +37,7 @@ from attendance.scopes import Scope
 from attendance.secrets_kept import new_secret, sha256_of
 from config import Settings
 from support.clock import FrozenClock
-from support.compute import ENGINE_DIR
+from support.compute import COMPUTE, ENGINE_DIR
 from support.recognition import FakeRecognizer
 from support.routing import RememberingRule
 
@@ -243,6 +243,7 @@ def make_settings(folder: Path, database_url: str, **changes: Any) -> Settings:
         "secret_key": "k" * 40,
         "allow_download": False,
         "embedder": "dlib",
+        "threads": COMPUTE.threads,
         "frames_per_second": 1000,
     }
     return Settings(**{**values, **changes})
