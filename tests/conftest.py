@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.util import LRUCache
 from xdist.scheduler import LoadScopeScheduling
 
 # How many processes share the tests: pytest-xdist says so in this variable.
@@ -124,6 +127,18 @@ def no_network() -> Iterator[None]:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         patch.delenv(name, raising=False)
         patch.delenv(name.upper(), raising=False)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def statements_compiled_once() -> Iterator[None]:
+    """A server compiles each statement once, as it has one engine; the tests, who make one for each of theirs, do it
+    for all together. What is compiled depends on the kind of database only."""
+    patch, kept = pytest.MonkeyPatch(), LRUCache(2000)
+    patch.setattr(Engine, "_compiled_cache", property(lambda _: kept, lambda *_: None), raising=False)
+    patch.setattr(DefaultDialect, "__hash__", lambda dialect: hash(type(dialect)))
+    patch.setattr(DefaultDialect, "__eq__", lambda dialect, other: type(dialect) is type(other))
     yield
     patch.undo()
 
