@@ -441,6 +441,11 @@ def test_the_browser_is_installed_if_it_may_be_and_missed_aloud_if_not(workshop:
     done = workshop.make("test", "BROWSERS=nothing-of-that-name")
     assert done.returncode == 0, done.stderr
     assert [call for call in workshop.calls() if call.startswith("apt-get install") and " chromium" in call]
+    # without the network the other tests are run all the same
+    workshop.program("apt-get", "exit 100")
+    done = workshop.make("test", "BROWSERS=nothing-of-that-name")
+    assert done.returncode == 0 and "Without chromium" in done.stdout, done.stderr
+    assert any("-m pytest -q --durations" in call for call in workshop.calls())
 
 
 @needs_make

@@ -20,7 +20,7 @@ from recognizer.drawn_face import drawn_face
 from recognizer.embeddings import FaceEmbedder, l2_normalise
 from recognizer.engines import choice
 from recognizer.engines.base import DetectionEngine, Detections, EmbeddingEngine
-from recognizer.engines.mtcnn_weights import mtcnn_sha256
+from recognizer.engines.mtcnn_weights import NETWORKS, mtcnn_sha256
 from recognizer.engines.shared_batches import SharedBatches
 from recognizer.types import BoundingBox, FloatArray, RGBImage
 from recognizer.weights import NAMED_BY, WeightsFile
@@ -118,7 +118,7 @@ def _is_kept(name: str, weights_sha256: str, chosen: choice.Choice, compute: Com
         return True
     from recognizer.engines import openvino_models
 
-    names = openvino_models.MTCNN if name == MTCNN else (name,)
+    names = NETWORKS if name == MTCNN else (name,)
     return openvino_models.are_kept(names, weights_sha256, compute.folder)
 
 

@@ -260,11 +260,11 @@ class Credulous:
         ]
 
     def refine(self, patches: FloatArray) -> tuple[FloatArray, FloatArray]:
-        return np.full(len(patches), 0.99, np.float32), np.zeros((len(patches), 4), np.float32)
+        return np.full(len(patches), 5, np.float32), np.zeros((len(patches), 4), np.float32)
 
     def finish(self, patches: FloatArray, *, rough: bool = False) -> tuple[FloatArray, FloatArray, FloatArray]:
         count = len(patches)
-        return np.full(count, 0.99, np.float32), np.zeros((count, 4), np.float32), np.full((count, 10), 0.5, np.float32)
+        return np.full(count, 5, np.float32), np.zeros((count, 4), np.float32), np.full((count, 10), 0.5, np.float32)
 
 
 def coarse_noise() -> RGBImage:

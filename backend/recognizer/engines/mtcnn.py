@@ -7,6 +7,7 @@ overlaps.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -32,12 +33,13 @@ LOOKED_AT_AGAIN = (0.9, 1.05)
 # again, the same were left as without. ROUGH_BY: of the logarithm of the odds. Of likely faces bfloat16 was off by 0.06
 # in 99 of 100 cases, and the overlap of its boxes by less than 2 %.
 ROUGH_FROM, ROUGH_BY, ROUGH_OVERLAP = 12, 0.15, 0.02
-# In single precision 1 is the next number but two.
-_NEARLY_0 = np.float32(2e-7)
+# In single precision, what is less likely to be no face than this is surely one.
+_NEARLY_0 = 2e-7
 
 
 class MtcnnNetworks(Protocol):
-    """The three networks: RGB 0..255 float32 in, float32 out. Safe to call from several threads.
+    """The three networks: RGB 0..255 float32 in, float32 out. odds: the logarithm of those of a face. Safe to call from
+    several threads.
 
     rough_pays: whether a rough answer of O-Net, off by less than ``ROUGH_BY`` and ``ROUGH_OVERLAP``, costs less than
     half of an exact one.
@@ -47,16 +49,15 @@ class MtcnnNetworks(Protocol):
     def rough_pays(self) -> bool: ...
 
     def propose(self, pictures: Sequence[FloatArray]) -> list[tuple[FloatArray, FloatArray]]:
-        """P-Net over each (H, W, 3): the logarithm of the odds of a face (h, w) and its box (h, w, 4), relative to the
-        window."""
+        """P-Net over each (H, W, 3): odds (h, w) and boxes (h, w, 4), relative to the window."""
         ...
 
     def refine(self, patches: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """R-Net for (n, 24, 24, 3): probabilities (n,) and boxes (n, 4)."""
+        """R-Net for (n, 24, 24, 3): odds (n,) and boxes (n, 4)."""
         ...
 
     def finish(self, patches: FloatArray, *, rough: bool = False) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """O-Net for (n, 48, 48, 3): probabilities (n,), boxes (n, 4), landmarks (n, 10), first all x."""
+        """O-Net for (n, 48, 48, 3): odds (n,), boxes (n, 4), landmarks (n, 10), first all x."""
         ...
 
 
@@ -73,6 +74,7 @@ class Mtcnn:
         scale_factor: float,
     ) -> None:
         self._networks, self._thresholds = networks, thresholds
+        self._least_odds = [_log_odds(threshold) for threshold in thresholds]
         self._scale, self._factor = WINDOW / min_face_size, scale_factor
 
     def detect_batch(self, images: NDArray[np.uint8]) -> list[Detections]:
@@ -84,7 +86,8 @@ class Mtcnn:
         if not len(boxes):
             return no_detections()
         boxes, corners = _within(_squares(boxes), image)
-        scores, offsets = self._networks.refine(sampler.cut(corners, REFINED))
+        odds, offsets = self._networks.refine(sampler.cut(corners, REFINED))
+        scores = _probabilities(odds)
         kept = np.flatnonzero(scores > self._thresholds[1])
         kept = kept[suppressed(boxes[kept], scores[kept], 0.7)]
         if not len(kept):
@@ -108,7 +111,8 @@ class Mtcnn:
             if not len(open_):
                 return no_detections()
             boxes, patches = boxes[open_], patches[open_]
-        scores, offsets, points = self._networks.finish(patches)
+        odds, offsets, points = self._networks.finish(patches)
+        scores = _probabilities(odds)
         kept = scores > self._thresholds[2]
         boxes, scores, offsets, points = boxes[kept], scores[kept], offsets[kept], points[kept]
         span = boxes[:, 2:] - boxes[:, :2] + 1
@@ -120,11 +124,10 @@ class Mtcnn:
     def _worth_a_look(self, boxes: FloatArray, patches: FloatArray) -> NDArray[np.intp]:
         """Which of O-Net's candidates an exact look may leave: likely enough, and not dropped by one that is clearly
         better."""
-        scores, offsets, _ = self._networks.finish(patches, rough=True)
-        logits = _logits(scores)
-        likely = np.flatnonzero(logits > _logits(np.float32(self._thresholds[2])) - ROUGH_BY)
+        odds, offsets, _ = self._networks.finish(patches, rough=True)
+        likely = np.flatnonzero(odds > self._least_odds[2] - ROUGH_BY)
         moved = _moved(boxes[likely], offsets[likely])
-        return likely[suppressed(moved, logits[likely], 0.7 + ROUGH_OVERLAP, of_smaller=True, lead=2 * ROUGH_BY)]
+        return likely[suppressed(moved, odds[likely], 0.7 + ROUGH_OVERLAP, of_smaller=True, lead=2 * ROUGH_BY)]
 
     def _proposals(self, sampler: AreaSampler, image: RGBImage) -> FloatArray:
         """Boxes (n, 4) that may be faces, the likeliest ``MOST`` of them."""
@@ -137,7 +140,7 @@ class Mtcnn:
         if not pictures:
             return _NONE
         found = [
-            _likely(scale, *answer, self._thresholds[0])
+            _likely(scale, *answer, self._least_odds[0])
             for scale, answer in zip(scales, self._networks.propose(pictures), strict=True)
         ]
         boxes, scores, offsets = (np.concatenate(parts) for parts in zip(*found, strict=True))
@@ -152,12 +155,12 @@ _NONE: FloatArray = np.zeros((0, 4), np.float32)
 
 
 def _likely(
-    scale: float, odds: FloatArray, offsets: FloatArray, threshold: float
+    scale: float, odds: FloatArray, offsets: FloatArray, least_odds: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Of P-Net's answers for the image at ``scale``, as ``MtcnnNetworks.propose`` gives them: those boxes (n, 4) that
-    are likelier than ``threshold`` and than others around, how likely they are, and how they are to be moved."""
-    rows, columns = np.nonzero(odds >= _logits(np.float32(threshold)))
-    scores = probabilities(odds[rows, columns])
+    are likelier than ``least_odds`` and than others around, how likely they are, and how they are to be moved."""
+    rows, columns = np.nonzero(odds >= least_odds)
+    scores = _probabilities(odds[rows, columns])
     corner = STRIDE * np.stack([columns, rows], axis=1)
     # in single precision, which rounds some quotients up to the whole number that the floor then keeps
     low = np.floor((corner + 1).astype(np.float32) / np.float32(scale))
@@ -172,14 +175,12 @@ def no_detections() -> Detections:
     return np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32)
 
 
-def _logits(probabilities: FloatArray | np.float32) -> FloatArray:
-    within = np.clip(probabilities, _NEARLY_0, 1 - _NEARLY_0)
-    logits: FloatArray = np.log(within / (1 - within))
-    return logits
+def _log_odds(probability: float) -> float:
+    within = min(max(probability, _NEARLY_0), 1 - _NEARLY_0)
+    return math.log(within / (1 - within))
 
 
-def probabilities(odds: FloatArray) -> FloatArray:
-    """From logarithms of odds."""
+def _probabilities(odds: FloatArray) -> FloatArray:
     with np.errstate(over="ignore"):  # of what is surely no face
         found: FloatArray = np.float32(1) / (np.float32(1) + np.exp(-odds))
     return found

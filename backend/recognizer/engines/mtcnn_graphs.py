@@ -26,7 +26,7 @@ Numbers = Mapping[str, FloatArray]
 def pnet(numbers: Numbers) -> ov.Model:
     """Takes (1, H, W, 3) RGB 0..255 float32, gives (1, h, w, 5): the logarithm of the odds, and the box relative to
     the window."""
-    given, x = _pixels(1, None, None)
+    given, x = _pixels(1, -1, -1)
     # in the first convolution, as one pass over a large picture less
     x = _layer(x, *_for_pixels(numbers), numbers["prelu1.weight"])
     x = _layer(_pooled(x, 2), *_of(numbers, "conv2", "prelu2"))
@@ -37,7 +37,7 @@ def pnet(numbers: Numbers) -> ov.Model:
 
 def rnet(numbers: Numbers) -> ov.Model:
     """Takes (n, 24, 24, 3), gives (n, 5) as P-Net does."""
-    given, x = _pixels(None, 24, 24)
+    given, x = _pixels(-1, 24, 24)
     x = _layer(x, *_for_pixels(numbers), numbers["prelu1.weight"])
     x = _layer(_pooled(x, 3), *_of(numbers, "conv2", "prelu2"))
     x = _layer(_pooled(x, 3), *_of(numbers, "conv3", "prelu3"))
@@ -47,7 +47,7 @@ def rnet(numbers: Numbers) -> ov.Model:
 
 def onet(numbers: Numbers) -> ov.Model:
     """Takes (n, 48, 48, 3), gives (n, 15): as P-Net does, then the landmarks, first all x."""
-    given, x = _pixels(None, 48, 48)
+    given, x = _pixels(-1, 48, 48)
     # by itself: bfloat16 has more digits for small numbers, and this network is computed in it too
     x = ops.multiply(ops.subtract(x, _constant(_MEAN)), _constant(1 / FACENET_SCALE))
     x = _layer(x, *_of(numbers, "conv1", "prelu1"))
@@ -77,10 +77,9 @@ def _constant(numbers: Any) -> Any:
     return ops.constant(np.asarray(numbers, np.float32))
 
 
-def _pixels(count: int | None, height: int | None, width: int | None) -> tuple[Any, Any]:
-    """The input, and the same with its colours first."""
-    shape = [-1 if each is None else each for each in (count, height, width, 3)]
-    given = ops.parameter(shape, np.float32)
+def _pixels(count: int, height: int, width: int) -> tuple[Any, Any]:
+    """The input, -1 where any number will do, and the same with its colours first."""
+    given = ops.parameter([count, height, width, 3], np.float32)
     return given, ops.transpose(given, np.array([0, 3, 1, 2]))
 
 

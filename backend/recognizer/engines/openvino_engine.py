@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.engines.mtcnn import probabilities
 from recognizer.engines.mtcnn_graphs import side_by_side
 from recognizer.engines.openvino_import import ov
 from recognizer.types import FloatArray
@@ -160,11 +159,11 @@ class OpenVinoMtcnnNetworks:
 
     def refine(self, patches: FloatArray) -> tuple[FloatArray, FloatArray]:
         answer = self._rnet(patches)[0]
-        return probabilities(answer[:, 0]), answer[:, 1:]
+        return answer[:, 0], answer[:, 1:]
 
     def finish(self, patches: FloatArray, *, rough: bool = False) -> tuple[FloatArray, FloatArray, FloatArray]:
         answer = (self._rough_onet if rough else self._onet)(patches)[0]
-        return probabilities(answer[:, 0]), answer[:, 1:5], answer[:, 5:]
+        return answer[:, 0], answer[:, 1:5], answer[:, 5:]
 
     def _for(self, sizes: Sizes) -> Compiled | None:
         """P-Net for pictures of these sizes together, if it is compiled for that."""

@@ -13,7 +13,6 @@ from recognizer.engines.openvino_engine import OpenVinoMtcnnNetworks
 from recognizer.engines.openvino_import import ov
 from recognizer.weights import WeightsFile
 
-MTCNN = NETWORKS
 _GRAPHS = {"pnet": mtcnn_graphs.pnet, "rnet": mtcnn_graphs.rnet, "onet": mtcnn_graphs.onet}
 
 
@@ -26,7 +25,7 @@ def embedder_model(weights: WeightsFile, size: int, folder: Path | None) -> ov.M
 def mtcnn_networks(folder: Path | None, threads: int) -> OpenVinoMtcnnNetworks:
     """P-Net, R-Net and O-Net. Detectors that look for faces of other sizes share them: training has three."""
     sha256 = mtcnn_sha256()
-    pnet, rnet, onet = (converted(name, sha256, folder, partial(_graph, name)) for name in MTCNN)
+    pnet, rnet, onet = (converted(name, sha256, folder, partial(_graph, name)) for name in NETWORKS)
     return OpenVinoMtcnnNetworks(pnet, rnet, onet, threads)
 
 
