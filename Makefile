@@ -27,7 +27,7 @@ TYPED := backend/recognizer backend/training backend/attendance backend/operatio
 # Paths below are relative to this folder, so that spaces in its own path do no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean train serve check doctor test lint bench soak screens clean environment browser tools cluster cluster-lint collected
+.PHONY: help setup demo demo-clean train serve check doctor test lint bench soak screens clean environment browser tools cluster cluster-lint
 
 help:
 	@echo 'make setup   create .venv and install the pinned packages'
@@ -71,12 +71,8 @@ doctor:
 # The tests start two hundred programs: what these import is compiled once, whatever the environment says of that.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: environment
-	@$(MAKE) --no-print-directory -j3 tools cluster-lint collected
+	@$(MAKE) --no-print-directory -j2 tools cluster-lint
 	"$(VENV_PYTHON)" -m pytest -q --durations=10 $(SPREAD) $(ARGS)
-
-# Each of the tests' processes would otherwise rewrite the asserts and compile the loops by itself.
-collected: environment
-	@"$(VENV_PYTHON)" -m pytest --collect-only -q $(ARGS) >/dev/null || true
 
 # one after the other: mypy would look into packages that are being installed
 cluster-lint: cluster
