@@ -62,11 +62,12 @@ class RayEmbedding:
 
     def __call__(self, samples: Sequence[Sample], /) -> Iterator[EmbeddedBatch]:
         """Raises TrainingError when no processor is free, when a machine lacks what it needs, and when Ray fails."""
-        from cluster.capacity import check_a_processor_is_free
+        from cluster.capacity import check_a_processor_is_free, free_processors
 
+        free = free_processors()  # counted first: the check reserves one, which is free again a little after it
         check_a_processor_is_free()
         done = 0
-        for answer in _Pipeline(self._dataset(samples)):
+        for answer in _Pipeline(self._dataset(samples, free)):
             if answer.refusal:
                 raise TrainingError(answer.refusal)
             batch = answer.batch
@@ -79,11 +80,12 @@ class RayEmbedding:
                 "remembered"
             )
 
-    def _dataset(self, samples: Sequence[Sample]) -> Any:
-        """The answers as a data set; nothing runs yet. A block is one batch, which is handed out and lost by itself."""
+    def _dataset(self, samples: Sequence[Sample], free: int) -> Any:
+        """The answers as a data set; nothing runs yet. A block is one batch, which is handed out and lost by itself.
+        free: with how many processors to begin."""
         import ray.data
 
-        from cluster.capacity import free_processors, processors
+        from cluster.capacity import processors
         from cluster.photo_worker import PHOTOS, PhotoWorker
 
         rows = [{PHOTOS: pickle.dumps(tuple(batch), pickle.HIGHEST_PROTOCOL)} for batch in batches(samples)]
@@ -95,9 +97,7 @@ class RayEmbedding:
             batch_size=1,
             batch_format="pyarrow",
             num_cpus=1,
-            compute=ray.data.ActorPoolStrategy(
-                min_size=1, initial_size=min(most, max(1, free_processors())), max_size=most
-            ),
+            compute=ray.data.ActorPoolStrategy(min_size=1, initial_size=min(most, max(1, free)), max_size=most),
         )
 
     def _issue(self, sample: Sample, reason: str) -> DatasetIssue:
@@ -234,9 +234,11 @@ def _quiet() -> Iterator[None]:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    for handler in logging.getLogger("ray.data").handlers:
-        if isinstance(handler, logging.StreamHandler):
-            handler.setLevel(logging.CRITICAL + 1)
+    # Ray Data's own handler only: the logger may have others, which show what the rest of the program logs as well.
+    shown = [handler for handler in logging.getLogger("ray.data").handlers if handler.name == "console"]
+    levels = [handler.level for handler in shown]
+    for handler in shown:
+        handler.setLevel(logging.CRITICAL + 1)
     # Ray has no setting for these: they are printed whatever ``log_to_driver`` says
     worker: Any = importlib.import_module("ray._private.worker")
     printing, worker.print_to_stdstream = worker.print_to_stdstream, _log_report
@@ -244,6 +246,8 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         worker.print_to_stdstream = printing
+        for handler, level in zip(shown, levels, strict=True):
+            handler.setLevel(level)
 
 
 def _log_report(data: dict[str, Any], ignore_prefix: bool) -> None:

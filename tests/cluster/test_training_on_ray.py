@@ -4,6 +4,7 @@ lost on the way, and a clear word where the cluster cannot work."""
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -39,6 +40,7 @@ from training.samples import DEFAULT_LIMITS
 pytest.importorskip("ray", reason=INSTALL)
 
 import ray
+import ray.data
 from ray._private.state import state
 
 from cluster import capacity
@@ -109,6 +111,14 @@ def local(method: EmbeddingMethod) -> LocalEmbedding:
     return method.on_one_core(ENGINE_DIR)
 
 
+def wait_for_free_processors(count: int) -> None:
+    """What ended a moment ago may still hold some."""
+    until = time.monotonic() + 60
+    while capacity.free_processors() < count:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def assert_same(one: PreparedDataset, other: PreparedDataset) -> None:
     assert one.samples == other.samples
     assert one.issues == other.issues
@@ -146,6 +156,17 @@ def test_the_cluster_s_model_is_the_one_of_this_machine(
     assert json.loads((tmp_path / "again.json").read_text(encoding="utf-8"))["cached"] == STUDENTS * SHOTS
 
 
+def test_what_else_is_logged_is_shown_meanwhile_and_afterwards(
+    cluster: RayCluster, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = logging.getLogger(ray.data.__name__)
+    monkeypatch.setattr(quiet, "handlers", [*quiet.handlers, caplog.handler])  # one that shows all there is
+    with embedding_on_ray(cluster.address, ENGINE_DIR):
+        logging.getLogger("training").warning("the disk is nearly full")
+    logging.getLogger("attendance").warning("the database is slow")
+    assert caplog.messages == ["the disk is nearly full", "the database is slow"]
+
+
 def test_a_lost_machine_costs_only_its_batches(
     cluster: RayCluster, class_folder: Path, method: EmbeddingMethod, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,6 +180,7 @@ def test_a_lost_machine_costs_only_its_batches(
 
     try:
         with embedding_on_ray(cluster.address, ENGINE_DIR) as elsewhere:
+            wait_for_free_processors(2)
             prepared = prepare(samples, elsewhere(method), None, lose_one)
     finally:
         if lost:
@@ -255,9 +277,7 @@ def test_ctrl_c_leaves_nothing_in_the_cluster(
     assert "unchanged" in error and "Traceback" not in error
     ray.init(cluster.address, log_to_driver=False)
     try:
-        while capacity.free_processors() < 2:
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        wait_for_free_processors(2)
         alive = [each["ActorClassName"] for each in state.actor_table(None).values() if each["State"] != "DEAD"]
         assert not [name for name in alive if name.startswith("MapWorker(")]
     finally:
