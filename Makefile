@@ -13,7 +13,7 @@ INSTALL_ARGS ?=
 SPREAD ?= -n auto --no-loadscope-reorder
 
 # Names of programs in which the page can be tested.
-BROWSERS ?= chromium-headless-shell chromium chromium-browser google-chrome
+BROWSERS ?= chromium chromium-browser google-chrome
 
 ifeq ($(OS),Windows_NT)
 VENV_PYTHON := .venv/Scripts/python.exe
@@ -236,10 +236,9 @@ if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     apt-get update -q || true
     failed=
     for tool in $$missing; do
-        # the browser without the windows around its pages, where the system has it
-        if [ "$$tool" = chromium ] && apt-get install -y -q --no-install-recommends chromium-headless-shell; then
-            continue
-        fi
+        # and the same without windows, which is quicker, where the system has it
+        if [ "$$tool" = chromium ] &&
+            apt-get install -y -q --no-install-recommends chromium chromium-headless-shell; then continue; fi
         apt-get install -y -q --no-install-recommends "$$tool" || failed="$$failed $$tool"
     done
     missing=$$failed

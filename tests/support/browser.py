@@ -17,24 +17,28 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Playwright, Request
 
 CHROMIUM_VARIABLE = "SMARTATTENDANCE_TEST_CHROMIUM"
-# The first one has no windows around its pages, which nobody sees and which take a third of the time.
-_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+# Debian's too, and the same but for the windows around the pages, which nobody sees and which take a third of the time.
+_WITHOUT_WINDOWS = "chromium-headless-shell"
 # Tests run as root in containers, where Chromium's own sandbox cannot.
 _ALWAYS = ("--no-sandbox", "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required")
 # What the browser itself reports of an answer that the page deals with.
 _EXPECTED = ("Failed to load resource",)
 
 
-def find_chromium() -> str:
-    """The path of Chromium; the test is skipped where there is none."""
-    found = os.environ.get(CHROMIUM_VARIABLE) or next(filter(None, map(shutil.which, _NAMES)), None)
+def find_chromium(*, windows: bool = True) -> str:
+    """The path of Chromium; the test is skipped where there is none. windows: not the one without them, if there is
+    another."""
+    names = (*_NAMES, _WITHOUT_WINDOWS) if windows else (_WITHOUT_WINDOWS, *_NAMES)
+    found = os.environ.get(CHROMIUM_VARIABLE) or next(filter(None, map(shutil.which, names)), None)
     if not found:
         pytest.skip(f"Chromium is not installed (apt-get install chromium, or name it by {CHROMIUM_VARIABLE})")
     return found
 
 
 def launch(playwright: Playwright, camera: Path | None = None) -> Browser:
-    """Chromium. camera: a clip (MJPEG) that its camera shows, over and over; None: it has none."""
+    """Chromium: as people use it where its camera is used, else without windows. camera: a clip (MJPEG) that its camera
+    shows, over and over; None: it has none."""
     arguments = list(_ALWAYS)
     if camera is not None:
         arguments += [
@@ -42,7 +46,7 @@ def launch(playwright: Playwright, camera: Path | None = None) -> Browser:
             "--use-fake-ui-for-media-stream",
             f"--use-file-for-fake-video-capture={camera}",
         ]
-    return playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
+    return playwright.chromium.launch(executable_path=find_chromium(windows=camera is not None), args=arguments)
 
 
 def use_the_camera(page: Page) -> None:

@@ -30,8 +30,8 @@ class NewSchool:
 
 
 @contextmanager
-def new_school(folder: Path, clip: Path) -> Iterator[NewSchool]:
-    """``app.py`` with an empty data folder in ``folder``. clip: what it offers in the place of a camera."""
+def new_school(folder: Path) -> Iterator[NewSchool]:
+    """``app.py`` with an empty data folder in ``folder``."""
     port = free_port()
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SMARTATTENDANCE_")}
     environ.pop("DATABASE_URL", None)
@@ -42,7 +42,6 @@ def new_school(folder: Path, clip: Path) -> Iterator[NewSchool]:
         "SMARTATTENDANCE_MODEL_DIR": str(folder / "models"),
         "SMARTATTENDANCE_CACHE_DIR": str(folder / "cache"),
         "SMARTATTENDANCE_ENGINE_DIR": str(ENGINE_DIR),
-        "SMARTATTENDANCE_DEMO_CLIP": str(clip),
         "SMARTATTENDANCE_EMBEDDER": "dlib",
         "SMARTATTENDANCE_ALLOW_DOWNLOAD": "false",
         # nobody waits two minutes for frames that are still on their way

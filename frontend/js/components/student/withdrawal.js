@@ -10,10 +10,18 @@ import { toast, toastProblem } from "../toast.js";
 export function Withdrawal({ student, changed }) {
   const [busy, setBusy] = useState(false);
   const withdraw = async () => {
+    // how many photos there are now: the page may have been told before the last ones came
+    let photos;
+    try {
+      photos = /** @type {Api.Student} */ (await api.get(`/students/${student.id}`)).face_images;
+    } catch (problem) {
+      toastProblem(problem);
+      return;
+    }
     const sure = await confirm({ title: t("withdraw.title", { name: student.name }), danger: true, action: t("withdraw.do"),
       typed: student.external_id, typedLabel: t("withdraw.typed", { id: student.external_id }),
       text: html`<p>${t("withdraw.erased")}</p>
-        <ul><li>${t("withdraw.photos", { n: student.face_images })}</li><li>${t("withdraw.crops")}</li><li>${t("withdraw.models")}</li></ul>
+        <ul><li>${t("withdraw.photos", { n: photos })}</li><li>${t("withdraw.crops")}</li><li>${t("withdraw.models")}</li></ul>
         <p>${t("withdraw.at_once")}</p><p>${t("withdraw.stays")}</p>` });
     if (!sure) return;
     setBusy(true);
