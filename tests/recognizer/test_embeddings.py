@@ -19,6 +19,7 @@ from recognizer.crops import FACENET_RECIPE
 from recognizer.detector import FaceDetector
 from recognizer.embeddings import BATCH_SIZE, FaceEmbedder, l2_normalise
 from recognizer.images import read_image
+from recognizer.loader import SAME_NETWORK_COSINE
 from recognizer.types import DetectedFace, FloatArray
 from recognizer.weights import WeightsFile
 from support.compute import REFERENCE
@@ -211,8 +212,8 @@ def test_facenet_embeddings_are_those_of_facenet_pytorch(
     theirs = torch.nn.functional.normalize(plain + mirrored).numpy()
     reference = build_embedder(facenet_weights, REFERENCE)
     assert float(cosines(reference.embed_crops(crops), theirs).min()) > 0.9999
-    # in bfloat16, where the processor has it
-    assert float(cosines(facenet_embedder.embed_crops(crops), theirs).min()) > 0.998
+    # by the engine that was chosen here, in eight bits mostly
+    assert float(cosines(facenet_embedder.embed_crops(crops), theirs).min()) > 0.996
 
 
 # --- files that are not the weights
@@ -281,7 +282,7 @@ def test_a_head_for_telling_people_apart_is_ignored(
     path = tmp_path / "with-head.pt"
     torch.save({**state, "logits.weight": torch.zeros(8631, 512), "logits.bias": torch.zeros(8631)}, path)
     built = build_embedder(facenet(path), REFERENCE)
-    assert np.dot(built.info.signature, facenet_embedder.info.signature) > 0.999
+    assert np.dot(built.info.signature, facenet_embedder.info.signature) > SAME_NETWORK_COSINE
 
 
 def test_an_embedder_that_does_not_exist_is_named(dlib_weights: WeightsFile) -> None:

@@ -194,6 +194,14 @@ def test_another_network_or_other_weights_are_measured_by_themselves(machine: Ma
     assert not measured_again(machine, compute, name="dlib")
 
 
+def test_where_other_engines_are_tried_than_at_that_time_it_is_measured_again(
+    machine: Machine, compute: Compute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.choose(compute)
+    monkeypatch.setattr(choice, "_TRIAL", choice._TRIAL + 1)
+    assert measured_again(machine, compute)
+
+
 def test_with_other_threads_it_is_measured_again_and_both_are_kept(machine: Machine, compute: Compute) -> None:
     """A server and a training with settings of their own must not make each other measure at every start."""
     machine.choose(compute)

@@ -348,8 +348,8 @@ def signature(angle: float) -> tuple[float, ...]:
         ({}, True),
         ({"signature": ()}, True),  # the same file: its hash says so
         ({"weights_sha256": "b" * 64}, True),  # another file of the same network
-        ({"weights_sha256": "b" * 64, "signature": signature(0.01)}, True),  # cosine 0.99995
-        ({"weights_sha256": "b" * 64, "signature": signature(0.02)}, False),  # cosine 0.9998
+        ({"weights_sha256": "b" * 64, "signature": signature(0.08)}, True),  # cosine 0.9968
+        ({"weights_sha256": "b" * 64, "signature": signature(0.12)}, False),  # cosine 0.9928
         ({"weights_sha256": "b" * 64, "signature": ()}, False),
         ({"weights_sha256": "b" * 64, "signature": signature(0.0)[:-1]}, False),
         ({"crop_recipe": {"kind": "landmarks", "size": 160, "margin": 0}}, False),

@@ -30,7 +30,9 @@ from recognizer.compute import ENGINES, Compute
 from recognizer.durable_files import write_atomically
 
 FILE = "engines.json"
-TORCH, OPENVINO_F32, OPENVINO_BF16 = "torch", "openvino f32", "openvino bf16"
+TORCH, OPENVINO_F32, OPENVINO_BF16, OPENVINO_INT8 = "torch", "openvino f32", "openvino bf16", "openvino int8"
+# Raised when other engines are tried, so that they are where something is remembered.
+_TRIAL = 2
 _ROUNDS = 5
 # So many measurements of a network are kept: with other settings, or other packages.
 _KEPT = 4
@@ -232,7 +234,7 @@ def _remember(network: Network[E], compute: Compute, choice: Choice) -> None:
 def _key(name: str, weights_sha256: str, compute: Compute) -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     versions = [_version(package) for package in ("torch", "openvino")]
-    circumstances = json.dumps([_processor(), cores, compute.threads, compute.engine, versions])
+    circumstances = json.dumps([_TRIAL, _processor(), cores, compute.threads, compute.engine, versions])
     return f"{name} {weights_sha256[:16]} {hashlib.sha256(circumstances.encode()).hexdigest()[:16]}"
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from recognizer.engines import mtcnn_graphs, pixels
 from recognizer.engines.converted import converted, from_torch, place, take_pixels
+from recognizer.engines.eight_bits import in_eight_bits
 from recognizer.engines.mtcnn_weights import NETWORKS, mtcnn_numbers, mtcnn_sha256
 from recognizer.engines.openvino_engine import OpenVinoMtcnnNetworks
 from recognizer.engines.openvino_import import ov
@@ -19,6 +23,20 @@ _GRAPHS = {"pnet": mtcnn_graphs.pnet, "rnet": mtcnn_graphs.rnet, "onet": mtcnn_g
 def embedder_model(weights: WeightsFile, size: int, folder: Path | None) -> ov.Model:
     """The embedding network for crops (n, size, size, 3) uint8."""
     return converted(weights.embedder_id, weights.sha256, folder, partial(_convert_embedder, weights, size))
+
+
+def embedder_in_eight_bits(
+    weights: WeightsFile, size: int, folder: Path | None, faces: Callable[[], NDArray[np.uint8]]
+) -> ov.Model:
+    """The same with its convolutions in eight bits. faces: gives crops (n, size, size, 3) uint8 to find out with how
+    high its values go; asked only where the network is not kept."""
+    made = partial(_convert_to_eight_bits, weights, size, folder, faces)
+    return converted(eight_bits_name(weights.embedder_id), weights.sha256, folder, made)
+
+
+def eight_bits_name(embedder_id: str) -> str:
+    """Under which the network is kept."""
+    return f"{embedder_id}-int8"
 
 
 @lru_cache(maxsize=2)
@@ -46,6 +64,12 @@ def _convert_embedder(weights: WeightsFile, size: int) -> ov.Model:
         network, mean, scale = read_dlib_resnet(weights.path), pixels.DLIB_MEAN, pixels.DLIB_SCALE
     model = from_torch(network, (torch.zeros(2, 3, size, size),), ((0,),))
     return take_pixels(model, mean=mean, scale=scale)
+
+
+def _convert_to_eight_bits(
+    weights: WeightsFile, size: int, folder: Path | None, faces: Callable[[], NDArray[np.uint8]]
+) -> ov.Model:
+    return in_eight_bits(embedder_model(weights, size, folder), faces())
 
 
 def _graph(name: str) -> ov.Model:
