@@ -27,7 +27,7 @@ TYPED := backend/recognizer backend/training backend/attendance backend/operatio
 # Paths below are relative to this folder, so that spaces in its own path do no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean train serve check doctor test lint bench soak screens clean environment browser tools cluster cluster-lint
+.PHONY: help setup demo demo-clean train serve check doctor test lint bench soak screens clean environment browser tools cluster
 
 help:
 	@echo 'make setup   create .venv and install the pinned packages'
@@ -71,12 +71,8 @@ doctor:
 # The tests start two hundred programs: what these import is compiled once, whatever the environment says of that.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: environment
-	@$(MAKE) --no-print-directory -j2 tools cluster-lint
+	@$(MAKE) --no-print-directory -j3 tools cluster lint
 	"$(VENV_PYTHON)" -m pytest -q --durations=10 $(SPREAD) $(ARGS)
-
-# one after the other: mypy would look into packages that are being installed
-cluster-lint: cluster
-	@$(MAKE) --no-print-directory lint
 
 lint: environment
 	"$(VENV_PYTHON)" -m ruff check .
@@ -193,8 +189,9 @@ if [ "$$installed" != "$$wanted" ]; then
     echo "Installing the pinned packages; the first time this takes some minutes, PyTorch is large"
     "$$VENV_PYTHON" -m pip install --disable-pip-version-check --no-compile $$INSTALL_ARGS -r requirements-dev.txt ||
         fail "The packages could not be installed; pip says why above. Nothing was trained or tested."
-    # pip would compile them on one core. A package may carry files for another Python, which stay as they are.
-    "$$VENV_PYTHON" -m compileall -q -j 0 .venv >/dev/null 2>&1 || true
+    # pip would compile them on one core, and their own tests as well. A package may carry files for another Python,
+    # which stay as they are.
+    "$$VENV_PYTHON" -m compileall -q -j 0 -x '[^a-z_]tests?[^a-z_.]' .venv >/dev/null 2>&1 || true
     # OpenCV is the one package that needs libraries of the system. Minimal servers and containers lack them.
     if ! problem=$$("$$VENV_PYTHON" -c 'import cv2' 2>&1); then
         case $$problem in
@@ -261,7 +258,7 @@ stamp=.venv/requirements-cluster.sha256
 if [ "$$(cat "$$stamp" 2>/dev/null || true)" != "$$wanted" ]; then
     echo "Installing Ray for the tests of several machines"
     if "$$VENV_PYTHON" -m pip install --disable-pip-version-check --no-compile -q -r requirements-cluster.txt; then
-        "$$VENV_PYTHON" -m compileall -q -j 0 .venv >/dev/null 2>&1 || true
+        "$$VENV_PYTHON" -m compileall -q -j 0 -x '[^a-z_]tests?[^a-z_.]' .venv >/dev/null 2>&1 || true
         echo "$$wanted" > "$$stamp"
     else
         echo "Ray could not be installed; pip says why above. The tests of several machines are skipped."

@@ -261,7 +261,7 @@ def workshop(tmp_path: Path) -> Workshop:
 
 
 INSTALL = "-m pip install --disable-pip-version-check --no-compile -r requirements-dev.txt"
-COMPILE = "-m compileall -q -j 0 .venv"
+COMPILE = "-m compileall -q -j 0 -x [^a-z_]tests?[^a-z_.] .venv"
 
 
 @needs_make

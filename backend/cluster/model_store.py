@@ -28,11 +28,10 @@ from cluster.current import CURRENT_FILE, MOST_BYTES, Current, InUse, in_use
 from cluster.store_files import FolderFiles, files_at
 from errors import ConfigurationError, ModelIntegrityError, ModelStoreError
 from recognizer import durable_files
-from recognizer.artifact import LABELS_FILE, MODEL_FILE, check_model_version
+from recognizer.artifact import LABELS_FILE, MAX_BYTES, MODEL_FILE, check_model_version
 from recognizer.history import HISTORY_FOLDER, active_sha256
 from recognizer.loader import stamp_of
 from recognizer.manifest import MANIFEST_FILE, ManifestEntry, read_manifest, sha256_of, write_manifest
-from recognizer.unpickling import MAX_BYTES
 
 LOCK_FILE = ".push.lock"
 

@@ -29,7 +29,6 @@ from operations.trainings import Trainings, TrainingSetup
 from recognizer import durable_files, history
 from recognizer.artifact import LABELS_FILE, MODEL_FILE
 from recognizer.images import EXTENSIONS
-from recognizer.legacy import read_labels
 from recognizer.reading import load_artifact
 from training.dataset import SYSTEM_FILES, display_name
 
@@ -336,6 +335,8 @@ class Check:
 
 
 def _labels(path: Path) -> list[str]:
+    from recognizer.legacy import read_labels
+
     try:
         return [str(name) for name in read_labels(path)]
     except (OSError, SmartAttendanceError):

@@ -26,7 +26,6 @@ from operations.places import Places
 from recognizer.erased_student import ErasedStudent
 from recognizer.erasing import erase_student
 from training import cache
-from training.fitting import fit_scaler_and_classifier
 
 _LOCK_SECONDS = 20.0  # somebody may be waiting for the answer
 _MODELS_LOCK_SECONDS = 60.0
@@ -162,6 +161,9 @@ class Eraser:
     def _models(self, order: Order, now: datetime) -> Mapping[str, Any]:
         if order.external_id is None:
             return {}
+        # here, as scikit-learn takes a second to import
+        from training.fitting import fit_scaler_and_classifier
+
         with models.changing(self._database, _MODELS_LOCK_SECONDS):
             done = erase_student(
                 self._places.model_dir, order.external_id, self._places.signing_key, fit=fit_scaler_and_classifier

@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import ModelFormatError
-from recognizer.estimators import check_classifier, check_scaler, class_labels
 from recognizer.types import EmbedderInfo, ModelInfo
 
 # The number in the file's name and in its dict. The rule for raising it:
@@ -34,6 +33,9 @@ FORMAT_VERSION = 1
 
 MODEL_FILE = "face_classifier_v1.pkl"
 LABELS_FILE = "label_encoder_classes.npy"
+# A class of 5,000 students needs about 40 MB; a support vector machine of an old version with all its support
+# vectors at that size about 250 MB.
+MAX_BYTES = 512 * 1024 * 1024
 
 REQUIRED_METADATA = (
     *("format_version", "model_version", "embedder", "detector", "sklearn_version", "config", "seed", "metrics"),
@@ -73,6 +75,9 @@ class ClassifierArtifact:
     metadata: dict[str, Any] = field(repr=False)
 
     def __post_init__(self) -> None:
+        # here, as scikit-learn takes a second to import, which most commands need not wait for
+        from recognizer.estimators import check_classifier, check_scaler, class_labels
+
         self._check_classes()
         check_classifier(self.model, len(self.classes))
         labels = class_labels(self.model)

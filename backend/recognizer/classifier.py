@@ -20,11 +20,9 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.svm import SVC
 
 from errors import ModelFormatError
 from recognizer.artifact import ClassifierArtifact
-from recognizer.estimators import LINEAR_TYPES
 from recognizer.scoring import Gallery, ScoringParameters
 from recognizer.types import Candidate, Decision, FloatArray, Identity
 
@@ -106,6 +104,10 @@ class LinearRanker:
     Any other estimator ranks through its own ``predict``."""
 
     def __init__(self, model: Any, scaler: Any) -> None:
+        from sklearn.svm import SVC
+
+        from recognizer.estimators import LINEAR_TYPES
+
         self.model, self._scaler = model, scaler
         # Two classes make one row in scikit-learn. An SVC's rows are one-vs-one pairs (three of them for three
         # students) and do not rank by themselves.

@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.svm import LinearSVC
 
 from recognizer.artifact import ClassifierArtifact
 from recognizer.types import FloatArray
@@ -27,7 +25,7 @@ ERASED_FROM = "erased_from"
 
 # Keys of records in the report of a training: students and pairs of them, and what was wrong with the data set.
 _WHO, _WHAT = ("student_id", "other_id"), ("message", "path")
-_KINDS = {LinearSVC: "svm", LogisticRegression: "logistic"}
+_KINDS = {"LinearSVC": "svm", "LogisticRegression": "logistic"}
 _SAME = 0.999  # cosine of two centroids of one student's same photos, up to rounding
 
 _logger = logging.getLogger(__name__)
@@ -107,7 +105,7 @@ def fitted_on_others(
 
     embeddings: (n, d) float32, of what ``artifact`` was trained on. names: whose they are. None when they are not
     that, when the student is not among them, or too few others are."""
-    kind, seed = _KINDS.get(type(artifact.model)), artifact.metadata.get("seed")
+    kind, seed = _KINDS.get(type(artifact.model).__name__), artifact.metadata.get("seed")
     if kind is None or embeddings.shape != (len(names), artifact.dimension) or not _belong(artifact, embeddings, names):
         return None
     kept = np.array([not student.is_class(name) for name in names], dtype=bool)
@@ -135,7 +133,7 @@ def _belong(artifact: ClassifierArtifact, embeddings: FloatArray, names: Sequenc
 
 def _linear_without(model: Any, kept: NDArray[np.bool_]) -> Any | None:
     """``model`` with only the rows of the students to keep; None when it is of another kind."""
-    if type(model) not in (LinearSVC, LogisticRegression) or np.shape(model.coef_)[0] != len(kept):
+    if type(model).__name__ not in _KINDS or np.shape(model.coef_)[0] != len(kept):
         return None
     changed = copy.deepcopy(model)
     coefficients = np.asarray(model.coef_)[kept]

@@ -44,7 +44,6 @@ from recognizer.manifest import (
     verify,
     write_manifest,
 )
-from recognizer.unpickling import restricted_loads
 
 HISTORY_FOLDER = "history"
 LOCK_FILE = ".publish.lock"
@@ -308,6 +307,8 @@ def _check_name(name: str) -> None:
 
 def _check_readable(model_bytes: bytes) -> None:
     """What is published must pass the reader that will load it; otherwise the fault shows here, not in the lesson."""
+    from recognizer.unpickling import restricted_loads
+
     content = restricted_loads(model_bytes)
     assert isinstance(content, dict)
     try:

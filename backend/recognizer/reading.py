@@ -6,12 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from errors import ModelError, ModelFormatError, ModelIntegrityError, ModelNotFoundError, SmartAttendanceError
-from recognizer import legacy
-from recognizer.artifact import LABELS_FILE, MODEL_FILE, ClassifierArtifact, decode
+from recognizer.artifact import LABELS_FILE, MAX_BYTES, MODEL_FILE, ClassifierArtifact, decode
 from recognizer.history import HISTORY_FOLDER, archived_labels
 from recognizer.manifest import MANIFEST_FILE, ManifestEntry, read_manifest, sha256_of, verify
 from recognizer.types import ModelInfo
-from recognizer.unpickling import MAX_BYTES, restricted_loads
 
 
 def load_artifact(
@@ -44,6 +42,9 @@ def artifact_from_bytes(
     data: bytes, path: Path, *, signing_key: bytes | None = None, max_bytes: int = MAX_BYTES
 ) -> tuple[ClassifierArtifact, ModelInfo]:
     """``load_artifact`` for bytes that were read from ``path``."""
+    from recognizer import legacy
+    from recognizer.unpickling import restricted_loads
+
     sha256 = sha256_of(data)
     # The manifest after the file: a publisher writes it before the file, so a new file is always listed by now.
     verified, generation = _verify(data, sha256, path, signing_key)

@@ -34,10 +34,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from errors import ModelFormatError, ModelIntegrityError
 from recognizer import unpickling_numpy as arrays
-
-# A class of 5,000 students needs about 40 MB; a support vector machine of an old version with all its support
-# vectors at that size about 250 MB.
-MAX_BYTES = 512 * 1024 * 1024
+from recognizer.artifact import MAX_BYTES
 
 ESTIMATORS: dict[tuple[str, str], type[Any]] = {
     ("sklearn.svm._classes", "LinearSVC"): LinearSVC,

@@ -34,6 +34,10 @@ def test_asking_for_help_does_not_wait_for_torch(command: str) -> None:
     assert python(code).splitlines()[-1] == "False"
 
 
+def test_a_server_without_a_model_does_not_wait_for_scikit_learn() -> None:
+    assert python("import sys, app\nprint(sorted({'sklearn', 'torch'} & set(sys.modules)))") == "[]"
+
+
 def test_facenet_is_the_very_function_that_facenet_pytorch_computes(facenet_file: Path) -> None:
     from facenet_pytorch import InceptionResnetV1
 
