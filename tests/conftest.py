@@ -24,6 +24,7 @@ if PROCESSES > 1:
         os.environ.setdefault(variable, str(max(1, (os.cpu_count() or 1) // PROCESSES)))
 
 # ruff: noqa: E402
+import recognizer.engines.facenet_pytorch_import  # noqa: F401  (first, as it leaves torch's compiler out)
 from recognizer.assembly import build_detector, build_embedder
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.embeddings import FaceEmbedder
