@@ -108,7 +108,8 @@ def lesson(settings: Settings) -> tuple[Service, int, list[dict[str, str]]]:
 def send(
     served: Web, session: int, headers: dict[str, str], camera: int, frames: dict[int, list[bytes]], film: Film
 ) -> None:
-    """A camera: one person after the other, each for some frames; who is sent away comes back with a newer frame."""
+    """A camera: one person after the other, each for some frames; who is sent away comes back
+    when told to, with a newer frame."""
     with requests.Session() as client:
         client.headers.update({**headers, "Content-Type": "image/png"})
         number = 0
@@ -133,7 +134,7 @@ def send(
                     film.unexpected.append(f"{answer.status_code} {answer.text[:500]}")
                 film.changed.notify_all()
             if answer.status_code == 503:
-                time.sleep(0.2)
+                time.sleep(float(answer.headers["Retry-After"]))
             number += 1
 
 
