@@ -15,8 +15,8 @@ import { Start } from "../components/training/start.js";
 import { Versions } from "../components/training/versions.js";
 
 const PARTS = ["report", "models", "trainings"];
-// Within so long this server takes up what was published.
-const TAKEN_UP_MS = 2000;
+// How often it is asked whether this server has taken up what was published, and otherwise what it has.
+const TAKEN_UP_SECONDS = 2, ANYHOW_SECONDS = 30;
 
 export default function TrainingPage() {
   const status = useGet("/model");
@@ -39,13 +39,12 @@ export default function TrainingPage() {
         setQuery({ model: null, tab: null });
       }
       refresh();
-      const later = setTimeout(refresh, TAKEN_UP_MS);
-      return () => clearTimeout(later);
     }
-    return undefined;
   }, [running?.id, latest?.state]);
 
   const list = /** @type {Api.ModelVersion[] | undefined} */ (versions.data);
+  const active = list?.find((each) => each.active)?.version;
+  useEvery(() => status.reload(), active === status.data?.current?.version ? ANYHOW_SECONDS : TAKEN_UP_SECONDS);
   const tab = PARTS.find((each) => each === query.value.get("tab")) ?? "report";
   const isBare = list?.length === 0;
   const start = !running && html`<button type="button" onClick=${() => setStarting(true)}><${Icon} name="plus" />${t("training.start_title")}</button>`;
