@@ -9,6 +9,10 @@ ARGS ?=
 # make setup INSTALL_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 INSTALL_ARGS ?=
 
+# pip would compile the packages on one core, and their own tests as well. A package may carry files for another Python,
+# which stay as they are.
+COMPILE := -m compileall -q -j 0 -x '[^a-z_]tests?[^a-z_.]' .venv
+
 # How the tests are shared out to processes (tests/conftest.py says how many). For one after another: make test SPREAD=
 SPREAD ?= -n auto --no-loadscope-reorder
 
@@ -189,9 +193,7 @@ if [ "$$installed" != "$$wanted" ]; then
     echo "Installing the pinned packages; the first time this takes some minutes, PyTorch is large"
     "$$VENV_PYTHON" -m pip install --disable-pip-version-check --no-compile $$INSTALL_ARGS -r requirements-dev.txt ||
         fail "The packages could not be installed; pip says why above. Nothing was trained or tested."
-    # pip would compile them on one core, and their own tests as well. A package may carry files for another Python,
-    # which stay as they are.
-    "$$VENV_PYTHON" -m compileall -q -j 0 -x '[^a-z_]tests?[^a-z_.]' .venv >/dev/null 2>&1 || true
+    "$$VENV_PYTHON" $(COMPILE) >/dev/null 2>&1 || true
     # OpenCV is the one package that needs libraries of the system. Minimal servers and containers lack them.
     if ! problem=$$("$$VENV_PYTHON" -c 'import cv2' 2>&1); then
         case $$problem in
@@ -258,7 +260,7 @@ stamp=.venv/requirements-cluster.sha256
 if [ "$$(cat "$$stamp" 2>/dev/null || true)" != "$$wanted" ]; then
     echo "Installing Ray for the tests of several machines"
     if "$$VENV_PYTHON" -m pip install --disable-pip-version-check --no-compile -q -r requirements-cluster.txt; then
-        "$$VENV_PYTHON" -m compileall -q -j 0 -x '[^a-z_]tests?[^a-z_.]' .venv >/dev/null 2>&1 || true
+        "$$VENV_PYTHON" $(COMPILE) >/dev/null 2>&1 || true
         echo "$$wanted" > "$$stamp"
     else
         echo "Ray could not be installed; pip says why above. The tests of several machines are skipped."

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from lfw import MISLABELLED, ROOT, Faces, build, photographed_faces
-from openset import RATES, STUDENTS, Drawn, draw, fit, scores
+from openset import RATES, STUDENTS, draw, fit, scores
 from recognizer.classifier import FaceClassifier
 from recognizer.compute import Compute
 from recognizer.engines.choice import OPENVINO_F32, TORCH
@@ -78,12 +78,11 @@ def table(embedder: str, faces: Any, seeds: int) -> dict[str, Any]:
     known = Faces(fast, faces.names, faces.files, faces.students).without(MISLABELLED)
     for seed in range(seeds):
         drawn = draw(known, STUDENTS, 10, np.random.default_rng(seed))
-
-        def trained(way: str, drawn: Drawn = drawn, seed: int = seed) -> FaceClassifier:
-            taught = replace(known, embeddings=made.ways[way][kept])
-            return fit(taught, drawn, load_profile(embedder), TrainingConfig(seed=seed))[1]
-
-        by_way = {way: trained(way) for way in made.ways}
+        config = TrainingConfig(seed=seed)
+        by_way = {
+            way: fit(replace(known, embeddings=vectors[kept]), drawn, load_profile(embedder), config)[1]
+            for way, vectors in made.ways.items()
+        }
         classifier = by_way[made.chosen]
         served, unclear = as_served(classifier, once[kept], fast[kept], clear_by)
         for row, model, vectors in (

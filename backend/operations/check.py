@@ -335,6 +335,7 @@ class Check:
 
 
 def _labels(path: Path) -> list[str]:
+    # here, as it imports scikit-learn
     from recognizer.legacy import read_labels
 
     try:

@@ -104,6 +104,7 @@ class LinearRanker:
     Any other estimator ranks through its own ``predict``."""
 
     def __init__(self, model: Any, scaler: Any) -> None:
+        # scikit-learn, as in recognizer.artifact
         from sklearn.svm import SVC
 
         from recognizer.estimators import LINEAR_TYPES

@@ -307,6 +307,7 @@ def _check_name(name: str) -> None:
 
 def _check_readable(model_bytes: bytes) -> None:
     """What is published must pass the reader that will load it; otherwise the fault shows here, not in the lesson."""
+    # here, as it imports scikit-learn
     from recognizer.unpickling import restricted_loads
 
     content = restricted_loads(model_bytes)

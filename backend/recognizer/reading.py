@@ -42,6 +42,7 @@ def artifact_from_bytes(
     data: bytes, path: Path, *, signing_key: bytes | None = None, max_bytes: int = MAX_BYTES
 ) -> tuple[ClassifierArtifact, ModelInfo]:
     """``load_artifact`` for bytes that were read from ``path``."""
+    # here, as they import scikit-learn
     from recognizer import legacy
     from recognizer.unpickling import restricted_loads
 

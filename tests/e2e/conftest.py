@@ -24,8 +24,8 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    """Chromium without a camera of its own; see ``camera_browser``."""
-    found = launch(playwright)
+    """Chromium without windows and without a camera of its own; see ``camera_browser``."""
+    found = launch(playwright, windows=False)
     yield found
     found.close()
 

@@ -20,6 +20,14 @@ SEEN_MS = 150_000
 
 
 @pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Chromium as people have it, with no camera."""
+    made = launch(playwright)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
 def camera_browser(playwright: Playwright, school: School) -> Iterator[Browser]:
     """Chromium whose camera shows the class walking in."""
     made = launch(playwright, school.folder / "clip" / "clip.mjpeg")

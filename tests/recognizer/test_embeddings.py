@@ -132,10 +132,15 @@ def test_threads_share_an_embedder(dlib_embedder: FaceEmbedder, drawn: Drawn) ->
 
 
 def test_the_signature_tells_networks_apart(
-    dlib_embedder: FaceEmbedder, facenet_embedder: FaceEmbedder, dlib_weights: WeightsFile
+    dlib_embedder: FaceEmbedder,
+    facenet_embedder: FaceEmbedder,
+    dlib_weights: WeightsFile,
+    facenet_weights: WeightsFile,
 ) -> None:
     again = build_embedder(dlib_weights, REFERENCE)
     assert np.dot(again.info.signature, dlib_embedder.info.signature) > 0.9998
+    of_torch = build_embedder(facenet_weights, REFERENCE)
+    assert np.dot(of_torch.info.signature, facenet_embedder.info.signature) > SAME_NETWORK_COSINE
     assert len(facenet_embedder.info.signature) == 512
     assert dlib_embedder.info.weights_sha256 == dlib_weights.sha256
 
@@ -212,8 +217,8 @@ def test_facenet_embeddings_are_those_of_facenet_pytorch(
     theirs = torch.nn.functional.normalize(plain + mirrored).numpy()
     reference = build_embedder(facenet_weights, REFERENCE)
     assert float(cosines(reference.embed_crops(crops), theirs).min()) > 0.9999
-    # by the engine that was chosen here, in eight bits mostly
-    assert float(cosines(facenet_embedder.embed_crops(crops), theirs).min()) > 0.996
+    # by the engine that was chosen here, of fewer bits where the processor has them
+    assert float(cosines(facenet_embedder.embed_crops(crops), theirs).min()) > 0.998
 
 
 # --- files that are not the weights
@@ -275,14 +280,14 @@ def test_facenet_with_a_tensor_missing_or_misshapen_is_refused(facenet_file: Pat
 
 
 def test_a_head_for_telling_people_apart_is_ignored(
-    facenet_file: Path, facenet_embedder: FaceEmbedder, tmp_path: Path
+    facenet_file: Path, facenet_weights: WeightsFile, tmp_path: Path
 ) -> None:
     """The official file carries one; the file of the test data does not."""
     state = torch.load(facenet_file, weights_only=True)
     path = tmp_path / "with-head.pt"
     torch.save({**state, "logits.weight": torch.zeros(8631, 512), "logits.bias": torch.zeros(8631)}, path)
-    built = build_embedder(facenet(path), REFERENCE)
-    assert np.dot(built.info.signature, facenet_embedder.info.signature) > SAME_NETWORK_COSINE
+    built, without = build_embedder(facenet(path), REFERENCE), build_embedder(facenet_weights, REFERENCE)
+    assert np.dot(built.info.signature, without.info.signature) > 0.9999
 
 
 def test_an_embedder_that_does_not_exist_is_named(dlib_weights: WeightsFile) -> None:

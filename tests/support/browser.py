@@ -36,9 +36,9 @@ def find_chromium(*, windows: bool = True) -> str:
     return found
 
 
-def launch(playwright: Playwright, camera: Path | None = None) -> Browser:
-    """Chromium: as people use it where its camera is used, else without windows. camera: a clip (MJPEG) that its camera
-    shows, over and over; None: it has none."""
+def launch(playwright: Playwright, camera: Path | None = None, *, windows: bool = True) -> Browser:
+    """Chromium. camera: a clip (MJPEG) that its camera shows, over and over; None: it has none. windows: see
+    ``find_chromium``."""
     arguments = list(_ALWAYS)
     if camera is not None:
         arguments += [
@@ -46,7 +46,7 @@ def launch(playwright: Playwright, camera: Path | None = None) -> Browser:
             "--use-fake-ui-for-media-stream",
             f"--use-file-for-fake-video-capture={camera}",
         ]
-    return playwright.chromium.launch(executable_path=find_chromium(windows=camera is not None), args=arguments)
+    return playwright.chromium.launch(executable_path=find_chromium(windows=windows), args=arguments)
 
 
 def use_the_camera(page: Page) -> None:

@@ -92,7 +92,7 @@ def ray_cluster(nodes: int = 2, cpus: int = 1, *, head_cpus: int | None = None) 
     before = os.environ.get("PYTHONPATH")
     patch.setenv("PYTHONPATH", os.pathsep.join([str(BACKEND), *([before] if before else [])]))
     patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    # processes that these tests do without: each takes seconds of the processor to start
+    # workers that wait for work nobody gives them: each takes seconds of the processor to start
     patch.setenv("RAY_prestart_worker_first_driver", "0")
     patch.setenv("RAY_enable_worker_prestart", "0")
     # else whatever runs beside them comes first
@@ -122,6 +122,5 @@ def _node(cpus: int) -> dict[str, Any]:
         "num_cpus": cpus,
         "object_store_memory": _OBJECT_STORE_BYTES,
         "include_dashboard": False,
-        "include_log_monitor": False,
         "node_ip_address": HERE,
     }

@@ -12,7 +12,7 @@ bits too, whose inputs differ from channel to channel; the open-set table is in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ HEADROOM = 1.5
 LEFT_AS_THEY_ARE = 2
 _PASSED_THROUGH = ("Concat", "MaxPool")
 _STEPS = 127
+_EACH_PICTURE = np.array([1, 2, 3])  # the axes of channels, rows and columns
 
 
 def in_eight_bits(model: ov.Model, crops: NDArray[np.uint8]) -> ov.Model:
@@ -80,16 +81,11 @@ def _name(node: ov.Node) -> str:
     return str(node.get_friendly_name())
 
 
-def _relus(model: ov.Model) -> Iterator[ov.Node]:
-    return (node for node in model.get_ordered_ops() if node.get_type_name() == "Relu")
-
-
 def _highest(model: ov.Model, crops: NDArray[np.uint8]) -> dict[str, float]:
     """By ReLU, the highest value that any of ``crops`` makes it give."""
     asked = model.clone()
-    relus = list(_relus(asked))
-    axes = [np.array(range(1, len(node.output(0).get_partial_shape()))) for node in relus]
-    asked.add_outputs([ops.reduce_max(node, axis).output(0) for node, axis in zip(relus, axes, strict=True)])
+    relus = [node for node in asked.get_ordered_ops() if node.get_type_name() == "Relu"]
+    asked.add_outputs([ops.reduce_max(node, _EACH_PICTURE).output(0) for node in relus])
     asked.reshape([len(crops), *crops.shape[1:]])
     compiled = ov.Core().compile_model(asked, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     answer = compiled(crops)
@@ -103,7 +99,7 @@ def _level(highest: dict[str, float], together: Sequence[set[str]]) -> None:
     while not levelled:  # a ReLU may be among several such groups
         levelled = True
         for group in together:
-            most = max((highest[name] for name in group), default=0.0)
+            most = max(highest[name] for name in group)
             for name in group:
                 levelled = levelled and highest[name] == most
                 highest[name] = most
