@@ -23,24 +23,15 @@ from recognizer.compute import Compute, compute_of
 from recognizer.engines import choice, converted
 from recognizer.engines.choice import FILE, OPENVINO_BF16, OPENVINO_F32, TORCH, Choice, Network
 from recognizer.engines.openvino_import import ov
+from support.clock import WorkClock
 from support.service import make_settings
 
 CPU = "cpu"
 WEIGHTS, OTHER_WEIGHTS = "a" * 64, "b" * 64
 
 
-class Clock:
-    """Time that passes only where an engine works."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def perf_counter(self) -> float:
-        return self.now
-
-
 class Engine:
-    def __init__(self, name: str, milliseconds: float, answer: float, clock: Clock) -> None:
+    def __init__(self, name: str, milliseconds: float, answer: float, clock: WorkClock) -> None:
         self.name, self._milliseconds, self._answer, self._clock = name, milliseconds, answer, clock
         self.times_worked = 0
 
@@ -55,7 +46,7 @@ class Machine:
     raised by building one. built: names, in the order in which they were asked for."""
 
     def __init__(self) -> None:
-        self.clock = Clock()
+        self.clock = WorkClock()
         self.speeds = {TORCH: 30.0, OPENVINO_BF16: 10.0, OPENVINO_F32: 20.0}
         self.answers = {TORCH: 1.0, OPENVINO_BF16: 0.999, OPENVINO_F32: 1.0}
         self.missing: dict[str, Exception] = {}

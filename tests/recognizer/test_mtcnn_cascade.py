@@ -24,6 +24,7 @@ from recognizer.engines.suppression import suppressed
 from recognizer.engines.torch_engine import TorchMtcnn
 from recognizer.images import read_image
 from recognizer.types import DetectedFace, FloatArray, RGBImage
+from support.clock import WorkClock
 from support.compute import ENGINE_DIR
 from support.pictures import face_picture
 
@@ -300,7 +301,7 @@ def test_full_pictures_are_bounded_work(image: Callable[[], RGBImage]) -> None:
 @pytest.mark.parametrize("face", [150, 100, 70])
 def test_a_rough_look_saves_exact_ones_and_changes_nothing(face: int) -> None:
     exact, rough = Counting(unshared_networks()), Counting(unshared_networks())
-    exact.rough_pays = False
+    exact.rough_pays, rough.rough_pays = False, True
     image = crowd(1280, 720, face)
     for theirs, ours in zip(
         own_engine(networks=exact).detect(image), own_engine(networks=rough).detect(image), strict=True
@@ -422,6 +423,51 @@ def test_threads_find_the_faces_of_pictures_of_different_sizes() -> None:
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(work, thread) for thread in range(4)]:
             done.result(120)
+
+
+@pytest.mark.parametrize(
+    ("count", "batches"), [(3, [4]), (8, [8]), (13, [16]), (33, [32, 4]), (98, [96, 4]), (125, [128]), (300, [256, 48])]
+)
+def test_patches_are_filled_up_or_divided_whichever_is_less(
+    count: int, batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    class Noted(openvino_engine.Compiled):
+        def __init__(self, model: Any, precision: str, threads: int) -> None:
+            if model.inputs[0].partial_shape.is_static:
+                made.append(model.inputs[0].shape[0])
+            super().__init__(model, precision, threads)
+
+    monkeypatch.setattr(openvino_engine, "Compiled", Noted)
+    networks = unshared_networks()
+    patches = np.random.default_rng(0).uniform(0, 255, (count, 24, 24, 3)).astype(np.float32)
+    odds, boxes = networks.refine(patches)
+    assert made == batches
+    one_by_one = [networks.refine(patch[None]) for patch in patches]
+    np.testing.assert_allclose(odds, [each[0] for each, _ in one_by_one], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(boxes, [each[0] for _, each in one_by_one], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.skipif(not supports_bfloat16(), reason="this processor does not compute in bfloat16")
+@pytest.mark.parametrize(("rough", "exact", "pays"), [(1.0, 2.0, True), (1.9, 2.0, False), (3.0, 2.0, False)])
+def test_whether_rough_looks_pay_is_measured(
+    rough: float, exact: float, pays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = WorkClock()
+
+    class Slow:
+        def __init__(self, model: object, precision: str, threads: int) -> None:
+            self._seconds = rough if precision == "bf16" else exact
+
+        def __call__(self, *inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+            clock.now += self._seconds
+            return [np.zeros((len(inputs[0]), 15), np.float32)]
+
+    networks = unshared_networks()
+    monkeypatch.setattr(openvino_engine, "Compiled", Slow)
+    monkeypatch.setattr(openvino_engine, "time", clock)
+    assert networks.rough_pays == pays
 
 
 class Compilations:

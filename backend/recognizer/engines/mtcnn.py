@@ -41,8 +41,8 @@ class MtcnnNetworks(Protocol):
     """The three networks: RGB 0..255 float32 in, float32 out. odds: the logarithm of those of a face. Safe to call from
     several threads.
 
-    rough_pays: whether a rough answer of O-Net, off by less than ``ROUGH_BY`` and ``ROUGH_OVERLAP``, costs less than
-    half of an exact one.
+    rough_pays: whether rough answers of O-Net, off by less than ``ROUGH_BY`` and ``ROUGH_OVERLAP``, cost so much less
+    than exact ones that time is saved although a few are asked for again.
     """
 
     @property
