@@ -14,6 +14,8 @@ from errors import ConfigurationError
 # Calls fail when Ray's own process on this machine is lost, and go on failing when it is back: a connection belongs to
 # the one that it was made with. After so many seconds without any answer it is made anew.
 SILENT_SECONDS = 15.0
+# Serve lets go of a handle within 10 s.
+_ENDING_SECONDS = 15.0
 
 _logger = logging.getLogger(__name__)
 
@@ -44,6 +46,17 @@ class Link:
             ) from error
         self.find_roll()
 
+    def close(self) -> None:
+        """Let go of the handle. Otherwise it goes on telling Serve how many frames wait, over a connection that ends,
+        and the log that it cannot."""
+        handle = getattr(self, "handle", None)
+        if handle is None:
+            return
+        # beside, as it might wait for what has been lost for ever
+        ending = threading.Thread(target=_let_go, args=(handle,), name="letting go", daemon=True)
+        ending.start()
+        ending.join(_ENDING_SECONDS)
+
     def find_roll(self) -> None:
         self.roll = the_roll(self.ray)
 
@@ -64,6 +77,7 @@ class Link:
     def _reopen(self) -> None:
         _logger.warning("nothing came back from the cluster for %g s; connecting anew", SILENT_SECONDS)
         try:
+            self.close()
             self.ray.shutdown()
             self.open()
             _logger.warning("connected to the cluster again")
@@ -72,3 +86,10 @@ class Link:
         finally:
             with self._lock:
                 self._failing_since, self._reopening = None, False
+
+
+def _let_go(handle: Any) -> None:
+    try:
+        handle.shutdown()
+    except Exception as error:  # Ray has many names for what is lost
+        _logger.debug("a handle was not let go of: %s", error)

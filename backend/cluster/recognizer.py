@@ -66,7 +66,8 @@ class RayRecognizer:
         self._started = True
 
     def close(self) -> None:
-        """The connection is Ray's, and ends with the process."""
+        """The connection itself is Ray's, and ends with the process."""
+        self._link.close()
 
     @property
     def embedder_info(self) -> EmbedderInfo:

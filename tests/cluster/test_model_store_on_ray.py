@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class School:
 
 
 @pytest.fixture(scope="module")
-def school(cluster: RayCluster, trained: Settings, tmp_path_factory: pytest.TempPathFactory) -> School:
+def school(cluster: RayCluster, trained: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
     folder = tmp_path_factory.mktemp("school")
     share = folder / "share"
     share.mkdir()
@@ -62,7 +62,8 @@ def school(cluster: RayCluster, trained: Settings, tmp_path_factory: pytest.Temp
     publisher = Publisher(ModelStore(str(share / "store")), settings.model_dir)
     recognizer = RayRecognizer(settings, publisher)
     recognizer.start()
-    return School(settings, share, publisher, recognizer)
+    yield School(settings, share, publisher, recognizer)
+    recognizer.close()
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

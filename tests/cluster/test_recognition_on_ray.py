@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,9 @@ from cluster import deployment, link
 from cluster.recognizer import RayRecognizer
 
 FACE = 240
+TOLD_EVERY_SECONDS = 0.5
+# Serve says that variables of the environment will take its place, which all its tests would have from the first on
+pytestmark = pytest.mark.filterwarnings("ignore:The `metrics_interval_s` field:DeprecationWarning")
 
 
 @pytest.fixture(scope="module")
@@ -52,23 +56,30 @@ def deployed(settings: Settings) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def recognizer(deployed: Settings) -> RayRecognizer:
+def recognizer(deployed: Settings) -> Iterator[RayRecognizer]:
     made = RayRecognizer(deployed)
     made.start()
-    return made
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
-def few(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> RayRecognizer:
+def few(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayRecognizer]:
     """After all others one recognizer, or two where frames wait, of which one of a server process may, and that have no
     model yet."""
+    patch = pytest.MonkeyPatch()
+    # Serve is told so often how many wait
+    often = partial(deployment.AutoscalingConfig, metrics_interval_s=TOLD_EVERY_SECONDS)
+    patch.setattr(deployment, "AutoscalingConfig", often)
     model_dir = tmp_path_factory.getbasetemp() / "empty-model"
     changed = replace(settings, ray_frames=1, ray_least_replicas=1, ray_most_replicas=2, model_dir=model_dir)
     deployment.remove(settings)  # of two, one would go only after five minutes without frames
     deployment.deploy(changed)
     made = RayRecognizer(changed)
     made.start()
-    return made
+    yield made
+    made.close()
+    patch.undo()
 
 
 @pytest.fixture(scope="module")
@@ -163,8 +174,11 @@ def test_a_model_that_cannot_be_used_is_refused_by_all_and_the_one_in_use_goes_o
 def test_an_answer_that_does_not_come_in_time_is_not_waited_for(deployed: Settings) -> None:
     hurried = RayRecognizer(replace(deployed, inference_deadline_seconds=0.1))
     hurried.start()
-    with pytest.raises(BusyError) as caught:
-        hurried.recognize(np.random.default_rng(0).integers(0, 256, (5000, 7000, 3), dtype=np.uint8))
+    try:
+        with pytest.raises(BusyError) as caught:
+            hurried.recognize(np.random.default_rng(0).integers(0, 256, (5000, 7000, 3), dtype=np.uint8))
+    finally:
+        hurried.close()
     assert caught.value.code == "deadline" and caught.value.retry_after >= 1
 
 
@@ -252,6 +266,16 @@ def test_a_connection_that_is_lost_is_made_anew(
     assert set(codes) == {"cluster_away"}
     assert "connected to the cluster again" in caplog.text
     assert few.model_status().current is not None
+
+
+def test_who_lets_go_of_the_cluster_is_not_heard_of_again(few: RayRecognizer, caplog: pytest.LogCaptureFixture) -> None:
+    import ray
+
+    few.detect(face_picture(1, 9, FACE))
+    few.close()
+    ray.shutdown()
+    time.sleep(4 * TOLD_EVERY_SECONDS)
+    assert caplog.messages == []
 
 
 def test_taken_away_they_are_gone(settings: Settings) -> None:
