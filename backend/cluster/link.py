@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import threading
 import time
@@ -39,7 +40,8 @@ class Link:
         from ray import serve
 
         try:
-            self.handle = serve.get_app_handle(APPLICATION)
+            # a copy of its own: Serve keeps one for all of the process, which would end for all of it
+            self.handle = copy.copy(serve.get_app_handle(APPLICATION))
         except Exception as error:  # Serve raises its own, and Ray's when it was never started
             raise ConfigurationError(
                 "the cluster has no recognizers; start them with: python app.py recognizers"

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +36,7 @@ from cluster import deployment, link
 from cluster.recognizer import RayRecognizer
 
 FACE = 240
-TOLD_EVERY_SECONDS = 0.5
-# Serve says that variables of the environment will take its place, which all its tests would have from the first on
-pytestmark = pytest.mark.filterwarnings("ignore:The `metrics_interval_s` field:DeprecationWarning")
+TOLD_EVERY_SECONDS = 10  # Serve, how many frames wait
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +64,6 @@ def recognizer(deployed: Settings) -> Iterator[RayRecognizer]:
 def few(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayRecognizer]:
     """After all others one recognizer, or two where frames wait, of which one of a server process may, and that have no
     model yet."""
-    patch = pytest.MonkeyPatch()
-    # Serve is told so often how many wait
-    often = partial(deployment.AutoscalingConfig, metrics_interval_s=TOLD_EVERY_SECONDS)
-    patch.setattr(deployment, "AutoscalingConfig", often)
     model_dir = tmp_path_factory.getbasetemp() / "empty-model"
     changed = replace(settings, ray_frames=1, ray_least_replicas=1, ray_most_replicas=2, model_dir=model_dir)
     deployment.remove(settings)  # of two, one would go only after five minutes without frames
@@ -79,7 +72,6 @@ def few(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     made.start()
     yield made
     made.close()
-    patch.undo()
 
 
 @pytest.fixture(scope="module")
@@ -268,13 +260,16 @@ def test_a_connection_that_is_lost_is_made_anew(
     assert few.model_status().current is not None
 
 
-def test_who_lets_go_of_the_cluster_is_not_heard_of_again(few: RayRecognizer, caplog: pytest.LogCaptureFixture) -> None:
+def test_who_lets_go_of_the_cluster_is_not_heard_of_again(
+    recognizer: RayRecognizer, few: RayRecognizer, caplog: pytest.LogCaptureFixture
+) -> None:
     import ray
 
     few.detect(face_picture(1, 9, FACE))
+    recognizer.close()
     few.close()
     ray.shutdown()
-    time.sleep(4 * TOLD_EVERY_SECONDS)
+    time.sleep(TOLD_EVERY_SECONDS + 1)
     assert caplog.messages == []
 
 

@@ -168,7 +168,7 @@ class OpenVinoMtcnnNetworks:
 
     @cached_property
     def rough_pays(self) -> bool:
-        """Measured when it is first asked for, in some 50 ms."""
+        """Measured when it is first asked for, in a tenth of a second."""
         if not supports_bfloat16():
             return False
         patches = np.zeros((24, 48, 48, 3), np.float32)
