@@ -25,7 +25,7 @@ class Link:
     """Thread-safe. ray: the module, connected. handle: of the recognizers. roll: the actor that knows them."""
 
     ray: Any
-    handle: Any
+    handle: Any = None
     roll: Any
 
     def __init__(self, address: str | None) -> None:
@@ -51,11 +51,10 @@ class Link:
     def close(self) -> None:
         """Let go of the handle. Otherwise it goes on telling Serve how many frames wait, over a connection that ends,
         and the log that it cannot."""
-        handle = getattr(self, "handle", None)
-        if handle is None:
+        if self.handle is None:
             return
         # beside, as it might wait for what has been lost for ever
-        ending = threading.Thread(target=_let_go, args=(handle,), name="letting go", daemon=True)
+        ending = threading.Thread(target=_let_go, args=(self.handle,), name="letting go", daemon=True)
         ending.start()
         ending.join(_ENDING_SECONDS)
 

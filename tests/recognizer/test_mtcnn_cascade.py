@@ -449,10 +449,12 @@ def test_patches_are_filled_up_or_divided_whichever_is_less(
     np.testing.assert_allclose(boxes, [each[0] for _, each in one_by_one], rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.skipif(not supports_bfloat16(), reason="this processor does not compute in bfloat16")
-@pytest.mark.parametrize(("rough", "exact", "pays"), [(1.0, 2.0, True), (1.9, 2.0, False), (3.0, 2.0, False)])
+@pytest.mark.parametrize(
+    ("has_bfloat16", "rough", "exact", "pays"),
+    [(True, 1.0, 2.0, True), (True, 1.9, 2.0, False), (True, 3.0, 2.0, False), (False, 1.0, 2.0, False)],
+)
 def test_whether_rough_looks_pay_is_measured(
-    rough: float, exact: float, pays: bool, monkeypatch: pytest.MonkeyPatch
+    has_bfloat16: bool, rough: float, exact: float, pays: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = WorkClock()
 
@@ -467,6 +469,7 @@ def test_whether_rough_looks_pay_is_measured(
     networks = unshared_networks()
     monkeypatch.setattr(openvino_engine, "Compiled", Slow)
     monkeypatch.setattr(openvino_engine, "time", clock)
+    monkeypatch.setattr(openvino_engine, "supports_bfloat16", lambda: has_bfloat16)
     assert networks.rough_pays == pays
 
 
