@@ -186,8 +186,10 @@ def test_requests_are_counted_by_endpoint_and_never_by_path(monitored: Service) 
     assert ("none", "GET", "404") in counted
     assert any(method == "other" for _, method, _ in counted)
     assert all("/" not in endpoint for endpoint, _, _ in counted)
+    # without what was measured: 0.0064999999 s has the number of the course in it
+    told = [line if line.startswith("#") else line.rpartition(" ")[0] for line in text.splitlines()]
     for secret in ("anna", "Confidential", "999999", "BREW", monitored.settings.secret_key or "?"):
-        assert secret not in text
+        assert not [line for line in told if secret in line]
 
 
 def test_no_model_and_a_failing_database_are_told_and_do_not_silence_the_rest(monitored: Service) -> None:
