@@ -173,8 +173,12 @@ def test_an_excuse_from_every_course_is_an_admins(course: Course, service: Servi
     made = admin.post("/excuses", json=body)
     assert made.status_code == 201 and len(made.json["changed"]) == 2
     assert course.marks()["ada"] == course.marks(elsewhere)["ada"] == ("excused", "auto_close")
+    # of somebody whom the instructor does not teach it is not theirs to see
+    foreign = admin.post("/excuses", json={**body, "student_id": service.student("di")})
+    assert foreign.status_code == 201
     listed = course.client.get(f"/excuses?course_id={other}").json["items"]
     assert [item["id"] for item in listed] == [made.json["excuse"]["id"]]
+    assert course.client.get("/excuses").json["items"] == listed
     assert problem(course.client.delete(f"/excuses/{listed[0]['id']}")) == (403, "role")
 
 

@@ -27,6 +27,8 @@ from attendance.models import (
     SessionState,
     Sighting,
     SightingDecision,
+    Student,
+    StudentStatus,
 )
 from support.databases import sqlite_database
 from support.recognition import Face, doubtful, known, picture, stranger
@@ -87,6 +89,14 @@ class Class:
             for name, value in values.items():
                 setattr(session, name, value)
 
+    def take_out(self, student: int, way: str) -> None:
+        """Withdraw the student's consent, or restrict the processing by setting the student inactive."""
+        with self.service.db() as db:
+            if way == "withdrawn":
+                db.query(Consent).filter_by(student_id=student).one().withdrawn_at = self.service.clock.now()
+            else:
+                db.get_one(Student, student).status = StudentStatus.INACTIVE
+
     def close(self) -> None:
         self.set(state=SessionState.CLOSED, closed_at=self.service.clock.now())
 
@@ -146,9 +156,12 @@ def test_two_frames_mark_a_student_and_the_answer_tells_all(lesson: Class) -> No
     assert (second["width"], second["height"]) == (640, 360) and second["milliseconds"]["detect"] == 1.0
     assert lesson.history(lesson.ada) == [("unmarked", "present", "face", "confirmed")]
     with lesson.service.db() as db:
-        assert [event.object_id for event in db.query(AuditEvent).filter_by(action="frame.take")] == [
-            str(lesson.session)
-        ]
+        (event,) = db.query(AuditEvent).filter_by(action="frame.take")
+        assert (event.object_id, event.data["frame_id"]) == (str(lesson.session), second["frame_id"])
+        assert db.query(AttendanceChange).one().frame_id == second["frame_id"]
+        times = {(each.captured_at, each.received_at) for each in db.query(Sighting)}
+    received = lesson.service.clock.now()
+    assert times == {(lesson.opened_at + timedelta(seconds=at), received) for at in (60, 62)}
 
 
 def test_the_recognizer_is_asked_about_the_roster_and_never_about_those_who_withdrew(lesson: Class) -> None:
@@ -225,13 +238,21 @@ def test_the_same_picture_under_another_key_is_not_another_sighting(lesson: Clas
     assert lesson.status(lesson.ada) == "unmarked"
 
 
-def test_an_answer_given_again_does_not_name_who_withdrew_since(lesson: Class) -> None:
-    body = picture(known("a1"))
-    assert lesson.post(body, key="k").json["faces"][0]["student"]["name"] == "Ada"
-    with lesson.service.db() as db:
-        db.query(Consent).filter_by(student_id=lesson.ada).one().withdrawn_at = lesson.service.clock.now()
-    (face,) = lesson.post(body, key="k").json["faces"]
-    assert (face["decision"], face["student"], face["confirmed"]) == ("unknown", None, None)
+@pytest.mark.parametrize("way", ["withdrawn", "inactive"])
+def test_whoever_may_not_be_recognised_any_more_is_named_in_no_frame_and_no_replay(lesson: Class, way: str) -> None:
+    body = picture(known("a1"), doubtful("a1", "b2"), doubtful("a1"))
+    certain, two, one = lesson.post(body, key="k").json["faces"]
+    assert certain["student"]["name"] == "Ada" and [each["name"] for each in two["candidates"]] == ["Ada", "Bob"]
+    assert one["decision"] == "review" and one["review_item_id"] is not None
+    lesson.take_out(lesson.ada, way)
+    certain, two, one = lesson.post(body, key="k").json["faces"]
+    assert (certain["decision"], certain["student"], certain["confirmed"]) == ("unknown", None, None)
+    assert (two["decision"], [each["name"] for each in two["candidates"]]) == ("review", ["Bob"])
+    assert (one["decision"], one["candidates"], one["review_item_id"]) == ("unknown", [], None)
+    again = lesson.send(known("a1"), doubtful("a1"))
+    assert [face["decision"] for face in again.json["faces"]] == ["unknown", "unknown"] and "Ada" not in again.text
+    shown = lesson.client.get(f"/review?session_id={lesson.session}").json["items"]
+    assert [[each["student"]["name"] for each in item["candidates"]] for item in shown] == [["Bob"], []]
 
 
 @pytest.mark.parametrize("key", ["", "k" * 101, "naïve", "tab\there"])
@@ -342,6 +363,22 @@ def test_one_frame_from_before_the_limit_and_one_from_after_it_are_in_time(lesso
     assert lesson.status(lesson.ada) == "present"
 
 
+def test_frames_of_before_the_limit_complete_sightings_of_after_it(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Any
+) -> None:
+    url = sqlite_database(tmp_path_factory.getbasetemp(), tmp_path)
+    service = make_service(make_settings(tmp_path, url, confirm_sightings=3))
+    lesson = make_class(service)
+    lesson.service.clock.advance(minutes=10)
+    for at in (607, 610, 615):
+        lesson.send(known("a1"), at=at)
+    assert lesson.status(lesson.ada) == "late"
+    for at in (598, 608):
+        lesson.send(known("a1"), at=at)
+    assert lesson.status(lesson.ada) == "present"
+    service.database.close()
+
+
 def test_a_present_student_never_becomes_late(lesson: Class) -> None:
     lesson.service.clock.advance(minutes=20)
     for at in (60, 61, 800, 801, 802):
@@ -356,11 +393,12 @@ def test_the_window_has_an_edge(lesson: Class, gap: float, status: str) -> None:
     assert lesson.status(lesson.ada) == status
 
 
-def test_what_a_person_set_no_face_changes(lesson: Class) -> None:
+@pytest.mark.parametrize("source", [MarkSource.MANUAL, MarkSource.IMPORT])
+def test_what_a_person_set_no_face_changes(lesson: Class, source: MarkSource) -> None:
     lesson.send(known("a1"), at=60)
     with lesson.service.db() as db:
         record = db.query(AttendanceRecord).one()
-        record.status, record.source, before = MarkStatus.ABSENT, MarkSource.MANUAL, record.version
+        record.status, record.source, before = MarkStatus.ABSENT, source, record.version
     answer = lesson.send(known("a1"), at=61).json
     assert answer["faces"][0]["reasons"] == ["set_by_hand"] and answer["changes"] == []
     with lesson.service.db() as db:
@@ -402,6 +440,34 @@ def test_a_doubtful_face_asks_once_in_half_a_minute(lesson: Class) -> None:
     later = lesson.send(doubtful("a1"), doubtful("b2"), at=90.5).json["faces"]
     assert len({first["review_item_id"], *(face["review_item_id"] for face in later)}) == 3
     assert lesson.count(ReviewItem) == lesson.count(Sighting) == 3
+    with lesson.service.db() as db:
+        # a frame that only asks is as traceable as one that marks
+        traces = db.query(AuditEvent).filter_by(action="frame.take").order_by(AuditEvent.id)
+        assert [len(event.data["review_item_ids"]) for event in traces] == [1, 2]
+
+
+def test_a_doubtful_face_of_somebody_excused_by_hand_asks_nothing(lesson: Class) -> None:
+    with lesson.service.db() as db:
+        values = {"status": MarkStatus.EXCUSED, "source": MarkSource.MANUAL, "updated_at": lesson.service.clock.now()}
+        db.add(AttendanceRecord(session_id=lesson.session, student_id=lesson.ada, **values))
+    (face,) = lesson.send(doubtful("a1"), at=60).json["faces"]
+    assert (face["reasons"], face["review_item_id"]) == (["doubtful", "already_marked"], None)
+    assert lesson.count(ReviewItem) == 0
+
+
+def test_two_sessions_at_once_ask_for_themselves(lesson: Class) -> None:
+    first = lesson.send(doubtful("a1"), at=60).json["faces"][0]["review_item_id"]
+    service = lesson.service
+    course = service.course()
+    service.enrol(course, lesson.ada)
+    other = service.session(course, state=SessionState.OPEN, opened_at=lesson.opened_at)
+    path, sent = f"/sessions/{other}/frames", {"data": picture(doubtful("a1")), "content_type": "image/png"}
+    at = {"X-Captured-At": (lesson.opened_at + timedelta(seconds=61)).isoformat()}
+    (face,) = lesson.admin.post(path, headers=at, **sent).json["faces"]
+    assert face["reasons"] == ["doubtful"] and face["review_item_id"] not in (None, first)
+    for session, item in ((lesson.session, first), (other, face["review_item_id"])):
+        shown = lesson.admin.get(f"/review?session_id={session}").json["items"]
+        assert [each["id"] for each in shown] == [item]
 
 
 def test_nobody_is_asked_when_every_candidate_is_marked_or_none_is_here(lesson: Class) -> None:
@@ -443,6 +509,8 @@ def test_sightings_are_listed_with_numbers_for_admins(lesson: Class) -> None:
     page = lesson.client.get(f"{path}?limit=3").json
     assert len(page["items"]) == 3 and page["next_cursor"]
     assert {item["decision"] for item in page["items"]} == {"accepted"}
+    assert {item["received_at"] for item in page["items"]} == {lesson.service.clock.now().isoformat()}
+    assert page["items"][0]["captured_at"] == (lesson.opened_at + timedelta(seconds=61)).isoformat()
     assert all(item["numbers"] is None for item in page["items"])
     rest = lesson.client.get(f"{path}?limit=3&cursor={page['next_cursor']}").json
     assert len(rest["items"]) == 1 and rest["next_cursor"] is None

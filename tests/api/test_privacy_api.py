@@ -17,7 +17,9 @@ import pytest
 from attendance.models import (
     AttendanceRecord,
     AuditEvent,
+    Consent,
     Erasure,
+    Excuse,
     FaceImage,
     FaceImageState,
     Frame,
@@ -81,6 +83,9 @@ def prepared(school: Service) -> dict[str, int]:
         remember(school, *(row.sha256 for row in db.query(FaceImage)))
     publish(school.settings.model_dir, make_artifact("v1", students=4, classes=np.array(NAMES)), {})
     (school.settings.model_dir / "training.log").write_text("S1/a.jpg is blurred\nS2/b.jpg is blurred\nS10 too\n")
+    (school.settings.model_dir / "training.log.1").write_text("S1/old.jpg is blurred\n")
+    (school.settings.data_dir / "trainings").mkdir(exist_ok=True)
+    (school.settings.data_dir / "trainings" / "1.log").write_text("S1: 3 photos\nS2: 3 photos\n")
     return ids
 
 
@@ -103,7 +108,9 @@ def test_withdrawing_consent_erases_everything_made_of_the_face_and_nothing_else
     assert steps["review_crops"] == {"files": 1, "items": 1}
     assert (steps["models"]["rewritten"], steps["models"]["removed"]) == ({"v1": "v1-e1"}, {})
     assert steps["models"]["in_use"] == "v1-e1"
-    assert steps["logs"] == {"lines": 1, "trainings": 0}
+    assert steps["logs"] == {"lines": 3, "trainings": 0}
+    assert (school.settings.model_dir / "training.log.1").read_text() == ""
+    assert (school.settings.data_dir / "trainings" / "1.log").read_text() == "S2: 3 photos\n"
     assert not (school.settings.dataset_dir / "S1").exists() and (school.settings.dataset_dir / "S2").exists()
     assert len(crops(school)) == 1 and len(remembered(school)) == 3
     assert [each.version for each in list_versions(school.settings.model_dir)] == ["v1-e1"]
@@ -140,12 +147,20 @@ def test_consents_in_numbers(school: Service) -> None:
 
 def test_erasing_a_student_takes_the_name_too_and_needs_the_id_typed(school: Service) -> None:
     ids, admin = prepared(school), school.admin()
+    with school.db() as db:
+        db.query(Consent).filter_by(student_id=ids["S1"]).one().evidence = "a form signed by Sue One"
+    days = dict.fromkeys(("starts_on", "ends_on"), "2026-11-23")
+    excuse = {"student_id": ids["S1"], "reason_code": "illness", "text": "Sue has a cold", **days}
+    assert admin.post("/excuses", json=excuse).status_code == 201
     path = f"/students/{ids['S1']}/erase"
     assert problem(admin.post(path, json={"external_id": "S2"})) == (422, "confirmation")
     assert problem(school.program(school.user()).post(path, json={"external_id": "S1"})) == (403, "role")
     done = admin.post(path, json={"external_id": "S1"})
     assert done.status_code == 200 and done.json["kind"] == "student" and done.json["completed_at"]
     with school.db() as db:
+        assert db.query(Consent).filter_by(student_id=ids["S1"]).one().evidence == ""
+        assert db.query(Excuse).one().text == ""
+        assert db.query(AuditEvent).filter_by(action="erasure.complete").one().object_id == str(done.json["id"])
         student = db.get_one(Student, ids["S1"])
         assert (student.status, student.name, student.email) == (StudentStatus.ERASED, f"erased-{student.id}", None)
         assert student.external_id == f"erased-{student.id}"
@@ -263,10 +278,16 @@ def test_runs_without_anything_due_leave_one_line_a_day(school: Service) -> None
         school.clock.advance(hours=1)
     with school.db() as db:
         assert [run.deleted for run in db.query(RetentionRun)] == [{}]
+    # one that somebody asked for is written down whatever it found, in the audit trail too
+    asked = school.admin().post("/privacy/retention/run").json
+    assert asked["deleted"] == {}
+    with school.db() as db:
+        event = db.query(AuditEvent).filter_by(action="retention.run").one()
+        assert event.object_id == str(asked["id"]) and event.actor_id is not None
     school.clock.advance(days=1)
     school.chores()
     with school.db() as db:
-        assert db.query(RetentionRun).count() == 2
+        assert db.query(RetentionRun).count() == 3
 
 
 def test_a_crop_that_cannot_be_deleted_is_tried_again_and_visible(
@@ -285,9 +306,32 @@ def test_a_crop_that_cannot_be_deleted_is_tried_again_and_visible(
     monkeypatch.setattr(Path, "unlink", refuse)
     run = admin.post("/privacy/retention/run").json
     assert "review_crops" in run["problem"] and len(crops(school)) == 2
+    school.clock.advance(days=30)
+    admin.post("/privacy/retention/run")
+    with school.db() as db:
+        # the rows say where the files are
+        assert db.query(Sighting).filter(Sighting.crop_path.is_not(None)).count() == 2
+        assert db.query(ReviewItem).count() == 2
     monkeypatch.undo()
-    assert admin.post("/privacy/retention/run").json["deleted"] == {"review_crops": 2}
+    deleted = admin.post("/privacy/retention/run").json["deleted"]
+    assert deleted["review_crops"] == deleted["sightings"] == 2
     assert crops(school) == []
+
+
+def test_what_is_kept_is_kept_from_its_receipt(school: Service) -> None:
+    prepared(school)
+    with school.db() as db:
+        # frames that waited in a browser for almost two hours
+        for row in (*db.query(Sighting), *db.query(Frame)):
+            row.captured_at = school.clock.now() - timedelta(hours=2)
+    school.clock.advance(days=30, minutes=-30)
+    school.chores()
+    with school.db() as db:
+        assert db.query(Sighting).count() == 4
+    school.clock.advance(hours=1)
+    school.chores()
+    with school.db() as db:
+        assert db.query(Sighting).count() == db.query(Frame).count() == 0
 
 
 def test_unfinished_images_are_settled_at_the_start(school: Service) -> None:

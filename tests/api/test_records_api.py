@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
@@ -137,6 +140,46 @@ def test_a_mark_set_by_hand_names_its_version_and_its_reason(room: Room) -> None
     }
 
 
+@pytest.mark.parametrize("rival", ["correction", "frame"])
+def test_of_two_changes_at_once_one_waits_and_sees_the_other(
+    room: Room, monkeypatch: pytest.MonkeyPatch, rival: str
+) -> None:
+    room.client.post(f"{room.path}/frames", data=picture(known("ada")), content_type="image/png")
+    record, both = room.item("ada")["id"], Barrier(2)
+    change = marks.change
+
+    def change_together(*args: Any, **kwargs: Any) -> Any:
+        # whoever does not hold the lock yet cannot get here: then this waits in vain
+        with suppress(BrokenBarrierError):
+            both.wait(0.3)
+        return change(*args, **kwargs)
+
+    monkeypatch.setattr(marks, "change", change_together)
+
+    def correct(status: str) -> int:
+        body = {"status": status, "reason_code": "correction"}
+        client = room.service.program(room.instructor)
+        return int(client.patch(f"/records/{record}", json=body, headers={"If-Match": '"v1"'}).status_code)
+
+    def send() -> int:
+        body, client = picture(known("ada"), nonce=1), room.service.program(room.instructor)
+        return int(client.post(f"{room.path}/frames", data=body, content_type="image/png").status_code)
+
+    with ThreadPoolExecutor(2) as pool:
+        by_hand = pool.submit(correct, "absent")
+        other = pool.submit(send) if rival == "frame" else pool.submit(correct, "late")
+        answers = by_hand.result(), other.result()
+    changes = room.history("ada")
+    if rival == "correction":
+        assert sorted(answers) == [200, 412] and len(changes) == 1
+        assert room.mark("ada")[0] == ("absent" if answers[0] == 200 else "late")
+    else:
+        # the face first, and the correction is told; or the correction, and the face leaves it alone
+        assert answers in ((412, 200), (200, 200)) and len(changes) == 1
+        assert room.mark("ada") == (("absent", "manual") if answers[0] == 200 else ("present", "face"))
+    assert room.item("ada")["version"] == 2
+
+
 def test_a_face_never_overwrites_what_a_person_set(room: Room, service: Service) -> None:
     room.face("ada")
     assert room.patch("ada", status="unmarked", reason_code="not_me").status_code == 200
@@ -193,6 +236,10 @@ def test_a_mark_undone_after_the_close_is_what_the_close_would_have_made_it(room
     assert room.patch("ada", **SLIP).status_code == 200
     assert room.patch("bo", **SLIP).status_code == 200
     assert room.mark("ada") == room.mark("bo") == ("absent", "auto_close")
+    # what a person left open stays open
+    room.patch("cy", status="unmarked", reason_code="correction")
+    room.patch("cy", status="present", reason_code="correction")
+    assert room.patch("cy", **SLIP).json["status"] == "unmarked"
     assert room.history("ada")[1:] == [
         ("present", "unmarked", "undo", "Ines"),
         ("unmarked", "absent", "not_seen", None),

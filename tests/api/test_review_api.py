@@ -267,6 +267,9 @@ def test_a_decision_is_taken_back_with_its_mark_and_the_camera_may_mark_again(qu
         ("present", "review"),
         ("unmarked", "review_undone"),
     ]
+    with queue.service.db() as db:
+        actions = [each.action for each in db.query(AuditEvent).filter_by(object_type="review_item")]
+    assert actions == ["review.resolve", "review.undo"]
     assert queue.crop(item).status_code == 200
     for at in (70, 71):
         queue.send(known("a1"), at=at)
@@ -318,6 +321,12 @@ def test_a_decided_face_is_deleted_after_five_minutes(queue: Queue) -> None:
     queue.service.clock.advance(minutes=1)
     queue.service.chores()
     assert len(queue.files()) == 1 and queue.crop(waiting).status_code == 200
+    # a crop that was due sooner is not kept longer for having been decided about
+    queue.service.clock.advance(days=7, minutes=-7)
+    queue.resolve(waiting, "stranger")
+    queue.service.clock.advance(minutes=2)
+    queue.service.chores()
+    assert queue.files() == []
     # the decision can still be taken back, without the picture
     assert queue.undo(decided).status_code == 200
     assert problem(queue.crop(decided)) == (404, "no_crop")

@@ -291,6 +291,8 @@ def test_a_closed_session_locks_by_itself_and_anew_after_it_was_reopened(group: 
     with service.db() as db:
         event = db.query(AuditEvent).filter_by(action="session.reopen").one()
         assert event.data == {"to": "closed", "reason": REASON["reason"]} and event.actor_id == group.lead
+        locks = db.query(AuditEvent).filter_by(action="session.lock").all()
+        assert [(each.data, each.actor_id) for each in locks] == [({"reason": "due"}, None)] * 2
 
 
 def test_reopening_for_frames_takes_back_what_the_close_set_and_nothing_else(group: Class, service: Service) -> None:

@@ -35,6 +35,7 @@ def marks(letters: str) -> list[MarkStatus]:
         ("PPPA", 1.0, "left_out", 75.0),
         ("PPLA", 0.5, "left_out", 62.5),  # 2 + 0.5 of 4
         ("LLLL", 0.0, "left_out", 0.0),
+        ("LLLP", 0.05, "left_out", 28.8),  # 1.15 of 4 is 28.75, and a little less in binary
         ("PO", 1.0, "left_out", 100.0),
         ("PPAE", 1.0, "left_out", 66.7),  # 2 of 3
         ("PPAE", 1.0, "as_present", 75.0),  # 3 of 4

@@ -257,10 +257,13 @@ def test_old_model_that_ranks_an_outsider_first_names_nobody_of_the_roster(monke
     classifier, probes, truth = legacy(LogisticRegression(), 0.5)
     faces = probes[truth == 0]
     assert {a.student_id for a in classifier.identify(faces, among=frozenset(NAMES[:4].tolist()))} == {"S00000"}
-    monkeypatch.setattr(LinearRanker, "values", lambda self, rows: np.tile(np.arange(8.0), (len(rows), 1)))
-    answers = classifier.identify(faces, among=frozenset(NAMES[:4].tolist()))
-    assert len(answers) == 5
-    assert {answer.decision for answer in answers} == {Decision.UNCERTAIN}
+    # also where the roster's first, S00000, is the most probable of all
+    for first in (0.0, 6.5):
+        values = np.array([first, 1, 2, 3, 4, 5, 6, 7.0])
+        monkeypatch.setattr(LinearRanker, "values", lambda self, rows, row=values: np.tile(row, (len(rows), 1)))
+        answers = classifier.identify(faces, among=frozenset(NAMES[:4].tolist()))
+        assert len(answers) == 5
+        assert {answer.decision for answer in answers} == {Decision.UNCERTAIN}
 
 
 def school(students: int, dimension: int = 512) -> FaceClassifier:

@@ -125,6 +125,16 @@ def test_a_class_of_people_who_look_alike_gets_a_higher_limit() -> None:
     assert alike.shift > 0.1 and "more alike" in alike.shift_reason
     assert found(100).shift == 0 and "is like" in found(100).shift_reason
 
+    def shifted(class_spread: float) -> Thresholds:
+        profile = replace(PROFILE, class_spread=class_spread)
+        return find_thresholds(photos, labels, np.arange(len(labels)), profile, threshold_percentile=100, max_fpir=0.01)
+
+    # moved by what lies beyond twice the spread of random classes, and not at all within it
+    difference = shifted(1e-9).shift
+    assert shifted(difference / 4).shift == pytest.approx(difference / 2, rel=1e-3)
+    assert shifted(difference / 2 * 1.01).shift == 0
+    assert "is like" in shifted(difference / 2 * 1.01).shift_reason
+
 
 def test_a_class_of_very_different_people_does_not_lower_it() -> None:
     photos, labels = make_people(STUDENTS, seed=1, common=0.0).photos(EACH, seed=2)
