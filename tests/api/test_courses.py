@@ -78,4 +78,7 @@ def test_an_archived_course_leaves_the_list_and_comes_back(service: Service) -> 
     assert client.post(f"/courses/{course}/archive").status_code == 200
     assert client.get("/courses").json["items"] == []
     assert [item["id"] for item in client.get("/courses?archived=true").json["items"]] == [course]
+    session = service.session(course)
+    assert problem(client.post(f"/sessions/{session}/open")) == (409, "course_archived")
     assert client.delete(f"/courses/{course}/archive").json["archived_at"] is None
+    assert client.post(f"/sessions/{session}/open").status_code == 200

@@ -393,6 +393,20 @@ def test_the_window_has_an_edge(lesson: Class, gap: float, status: str) -> None:
     assert lesson.status(lesson.ada) == status
 
 
+def test_a_mark_that_was_taken_back_leaves_no_time_of_arrival(lesson: Class) -> None:
+    for at in (60, 61):
+        lesson.send(known("a1"), at=at)
+    with lesson.service.db() as db:
+        record = db.query(AttendanceRecord).one()
+        # as a reopened session leaves it
+        record.status, record.source = MarkStatus.UNMARKED, None
+    for at in (100, 101):
+        lesson.send(known("a1"), at=at)
+    with lesson.service.db() as db:
+        record = db.query(AttendanceRecord).one()
+    assert (record.status, record.first_seen_at) == (MarkStatus.PRESENT, lesson.opened_at + timedelta(seconds=100))
+
+
 @pytest.mark.parametrize("source", [MarkSource.MANUAL, MarkSource.IMPORT])
 def test_what_a_person_set_no_face_changes(lesson: Class, source: MarkSource) -> None:
     lesson.send(known("a1"), at=60)
@@ -694,6 +708,7 @@ def test_recognising_names_nobody_without_a_consent_or_whose_enrolment_is_over(l
     former = lesson.service.student("f6", "Former")
     today = lesson.service.clock.now().date()
     lesson.service.enrol(lesson.course, former, ends_on=today - timedelta(days=1))
-    ada, gone = recognized(lesson.client, known("a1"), known("f6"))
-    assert (ada["decision"], gone["decision"]) == ("unknown", "not_enrolled")
+    lesson.take_out(lesson.bob, "inactive")
+    ada, gone, bob = recognized(lesson.client, known("a1"), known("f6"), known("b2"))
+    assert (ada["decision"], gone["decision"], bob["decision"]) == ("unknown", "not_enrolled", "unknown")
     assert "f6" not in str(gone) and "Former" not in str(gone)

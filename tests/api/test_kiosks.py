@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from attendance.models import CourseStaff, Role, SessionState, UserAccount
+from attendance.models import ClassSession, CourseStaff, Role, SessionState, UserAccount
 from support.recognition import doubtful, known, picture, stranger
 from support.service import Client, Service, problem
 
@@ -80,9 +81,12 @@ def test_without_an_open_session_it_waits_and_says_when(sqlite_door: Door) -> No
     door = sqlite_door
     door.staff.post(f"/sessions/{door.session}/close")
     soon = door.service.session(door.course, starts_at=door.service.clock.now())
-    assert soon
+    over = door.service.clock.now() - timedelta(hours=3)
+    door.service.session(door.course, starts_at=over)
     shown = door.device.get("/kiosk").json
-    assert shown["session_id"] is None and shown["next_at"] is not None
+    assert shown["session_id"] is None
+    with door.service.db() as db:
+        assert shown["next_at"] == db.get_one(ClassSession, soon).starts_at.isoformat()
     assert problem(door.send(known("a1"))) == (409, "session_not_open")
 
 

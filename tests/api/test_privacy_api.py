@@ -24,6 +24,7 @@ from attendance.models import (
     FaceImageState,
     Frame,
     Login,
+    OneTimeLink,
     RetentionRun,
     ReviewItem,
     ReviewResolution,
@@ -186,6 +187,10 @@ def test_what_cannot_be_erased_now_is_visible_and_tried_again(school: Service, m
     monkeypatch.setattr(Path, "unlink", refuse)
     answer = admin.post(f"/students/{ids['S1']}/consents/withdraw").json["erasure"]
     assert answer["completed_at"] is None and "face_images: Permission denied" in answer["problem"]
+    # what is left over is the erasure's: its rows say which embeddings have to go
+    school.chores()
+    with school.db() as db:
+        assert [row.state for row in db.query(FaceImage).filter_by(student_id=ids["S1"])] == [FaceImageState.ERASING]
     assert answer["steps"]["models"]["in_use"] == "v1-e1"  # one that fails keeps no other from being done
     assert admin.get(f"/students/{ids['S1']}/faces").json == []
     monkeypatch.undo()
@@ -249,7 +254,12 @@ def test_what_is_due_is_deleted_and_leaves_evidence(school: Service) -> None:
                 expires_at=school.clock.now() + timedelta(hours=1),
             )
         )
+    link = admin.post("/users", json={"email": "new@example.org", "name": "New", "role": "viewer"}).json["invitation"]
+    secret = {"secret": link["link"].rpartition("/")[2], "password": "quite another passphrase"}
+    assert school.guest().post("/auth/redeem", json=secret).status_code == 200
     school.chores()
+    with school.db() as db:
+        assert db.query(OneTimeLink).count() == 0  # used
     assert len(crops(school)) == 2 and (school.settings.dataset_dir / "S2").exists()
     school.clock.advance(days=8)
     school.chores()
@@ -268,7 +278,7 @@ def test_what_is_due_is_deleted_and_leaves_evidence(school: Service) -> None:
     assert shown["policy"] == {"review_crop_days": 7.0, "frame_record_days": 30.0}
     assert shown["runs"][0]["id"] == run["id"]
     week = next(each for each in shown["runs"] if "review_crops" in each["deleted"])
-    assert week["deleted"] == {"review_crops": 2, "face_images": 1, "logins": 1}
+    assert week["deleted"] == {"review_crops": 2, "face_images": 1, "logins": 2}
     assert len(remembered(school)) == 3
 
 

@@ -270,6 +270,8 @@ def test_a_decision_is_taken_back_with_its_mark_and_the_camera_may_mark_again(qu
     with queue.service.db() as db:
         actions = [each.action for each in db.query(AuditEvent).filter_by(object_type="review_item")]
     assert actions == ["review.resolve", "review.undo"]
+    with queue.service.db() as db:
+        assert db.query(Sighting).one().student_id is None
     assert queue.crop(item).status_code == 200
     for at in (70, 71):
         queue.send(known("a1"), at=at)
@@ -314,6 +316,11 @@ def test_undoing_in_a_session_that_is_settled_makes_absent(queue: Queue) -> None
 def test_a_decided_face_is_deleted_after_five_minutes(queue: Queue) -> None:
     decided, waiting = queue.ask(), queue.ask(doubtful("c3"))
     queue.resolve(decided, "stranger")
+    queue.service.clock.advance(minutes=5)
+    assert queue.undo(decided).status_code == 200
+    assert problem(queue.crop(decided)) == (404, "no_crop")  # due, though its file is still there
+    queue.resolve(decided, "stranger")
+    queue.service.clock.advance(minutes=-5)
     assert problem(queue.crop(decided)) == (404, "no_crop")
     queue.service.clock.advance(minutes=4)
     queue.service.chores()

@@ -354,6 +354,12 @@ def test_a_session_nobody_is_marked_in_can_be_cancelled(group: Class, service: S
     assert problem(group.client.post(f"/sessions/{other}/cancel", json=REASON)) == (409, "session_has_marks")
     group.client.post(f"/sessions/{other}/close")
     assert problem(group.client.post(f"/sessions/{other}/cancel", json=REASON)) == (409, "session_closed")
+    by_hand = service.session(group.course)
+    group.client.post(f"/sessions/{by_hand}/open")
+    absent = {"reason_code": "correction", "items": [{"student_id": group.ada, "status": "absent"}]}
+    assert group.client.post(f"/sessions/{by_hand}/records/bulk", json=absent).status_code == 200
+    assert problem(group.client.post(f"/sessions/{by_hand}/cancel", json=REASON)) == (409, "session_has_marks")
+    group.client.post(f"/sessions/{by_hand}/close")
     unmarked = service.session(group.course)
     group.client.post(f"/sessions/{unmarked}/open")
     assert group.client.post(f"/sessions/{unmarked}/cancel", json=REASON).json["state"] == "cancelled"
@@ -427,6 +433,10 @@ def test_moving_the_limit_judges_again_whom_a_face_marked(group: Class, service:
         assert answer.status_code == 200
         return statuses(group.client, group.session)
 
+    # one whom a face marked and then a person, who knows better
+    with service.db() as db:
+        record = db.query(AttendanceRecord).filter_by(session_id=group.session, student_id=cy).one()
+        record.first_seen_at = service.clock.now()
     assert move("2026-11-23T08:15:01Z") == {"ada": "present", "bo": "unmarked", "cy": "late"}
     assert move("2026-11-23T08:15:00Z") == {"ada": "late", "bo": "unmarked", "cy": "late"}
 
@@ -478,6 +488,8 @@ def test_today_is_by_each_courses_calendar(group: Class, service: Service) -> No
     here = service.session(group.course, utc(2026, 11, 24, 8))
     running = service.session(america, utc(2026, 11, 20, 14))
     service.session(service.course("X"), utc(2026, 11, 24, 8))
+    archived = service.course("Y", leads=(group.lead,), archived_at=utc(2026, 11, 1))
+    service.session(archived, utc(2026, 11, 24, 8))
     group.lead_client.post(f"/sessions/{running}/open")
     doubt(service, group.session)
     doubt(service, running)

@@ -16,6 +16,7 @@ from attendance.models import (
     MarkStatus,
     Role,
     SessionState,
+    StudentStatus,
     WarningKind,
     WarningRule,
     WarningSent,
@@ -102,12 +103,22 @@ def test_who_left_and_what_is_archived_is_not_watched(service: Service) -> None:
     gone = service.student("gone")
     service.enrol(term.course, gone, ends_on=date(2026, 10, 5))
     service.clock.set(START + timedelta(days=2))
-    held(service, term.course, START, {gone: "A"})
+    restricted = service.student("restricted", status=StudentStatus.INACTIVE)
+    service.enrol(term.course, restricted)
+    held(service, term.course, START, {gone: "A", restricted: "A"}, settled_at=service.clock.now())
+    service.chores()
+    assert term.client.get(f"/courses/{term.course}/warnings").json["items"] == []
+    assert term.client.post(f"/courses/{term.course}/archive").status_code == 200
+    service.clock.advance(days=7)
+    term.sessions.append(held(service, term.course, service.clock.now(), {term.student: "A"}))
+    service.clock.advance(hours=2)
     service.chores()
     assert term.sent == []
-    assert term.client.post(f"/courses/{term.course}/archive").status_code == 200
-    term.hold("A")
-    assert term.sent == []
+    # it is the archive that keeps the warning back
+    assert term.client.delete(f"/courses/{term.course}/archive").status_code == 200
+    held(service, term.course, service.clock.now(), {term.student: "A"}, settled_at=service.clock.now())
+    service.chores()
+    assert term.sent == [(1, 2.0)]
 
 
 def test_a_new_process_finds_what_another_one_left_undone(service: Service) -> None:
