@@ -11,6 +11,11 @@ from training.trainer import TrainingOutcome
 
 # The two ends of the usual range of --threshold-percentile: strict and lenient.
 STRICT_PERCENTILE, LENIENT_PERCENTILE = 90.0, 98.0
+# A threshold that moves by less decides the same for nearly every face: in a tiny class the next percentile may fall
+# on the same photo.
+NOTICEABLE = 0.0005
+# Below one stranger in ten thousand the table of strangers is guessed rather than measured.
+HARDLY_ANY = 1e-4
 
 
 def threshold_advice(outcome: TrainingOutcome) -> Iterator[str]:
@@ -31,28 +36,38 @@ def student_limit(outcome: TrainingOutcome, percentile: float) -> float:
 def _more_lenient(outcome: TrainingOutcome) -> str:
     thresholds, config = outcome.thresholds, outcome.artifact.metadata["config"]
     percentile, doubled = config["threshold_percentile"], min(2 * config["max_fpir"], 0.5)
-    fpir = f"allow more strangers with --max-fpir {doubled:g}, or add photos of these students"
-    if thresholds.bound_by == "strangers":
-        return f"the strangers' limit decides here, so --threshold-percentile changes nothing; {fpir}."
-    lenient = _next(percentile, (LENIENT_PERCENTILE, 99.5, 100.0))
-    if lenient is None:
-        return f"every photo of the students is let in already; {fpir}."
-    accept = max(student_limit(outcome, lenient), thresholds.stranger_limit)
-    return f"raise --threshold-percentile from {percentile:g} to {lenient:g}; named from {accept:.4f} then."
+    if thresholds.bound_by == "students":
+        for step in (LENIENT_PERCENTILE, 99.5, 100.0):
+            accept = max(student_limit(outcome, step), thresholds.stranger_limit)
+            if step > percentile and accept < thresholds.accept - NOTICEABLE:
+                return f"raise --threshold-percentile from {percentile:g} to {step:g}; named from {accept:.4f} then."
+        reason, also = "the two limits lie at the same score", " and --threshold-percentile 100"
+    else:
+        reason, also = "the strangers' limit decides here, so --threshold-percentile changes nothing", ""
+    if doubled <= config["max_fpir"]:
+        return f"{reason}; add photos of these students."
+    return f"{reason}; allow more strangers with --max-fpir {doubled:g}{also}, or add photos of these students."
 
 
 def _stricter(outcome: TrainingOutcome) -> str:
     thresholds, config = outcome.thresholds, outcome.artifact.metadata["config"]
-    percentile = config["threshold_percentile"]
-    strict = _next(percentile, (STRICT_PERCENTILE, 80.0, 70.0, 60.0, 50.0), down=True)
+    percentile, fpir = config["threshold_percentile"], config["max_fpir"]
+    strict = next((step for step in (STRICT_PERCENTILE, 80.0, 70.0, 60.0, 50.0) if step < percentile), None)
     accept = -np.inf if strict is None else student_limit(outcome, strict)
-    if accept > thresholds.accept:
+    if accept > thresholds.accept + NOTICEABLE:
         return f"lower --threshold-percentile from {percentile:g} to {strict:g}; named from {accept:.4f} then."
-    fpir = f"lower --max-fpir from {config['max_fpir']:g} to {config['max_fpir'] / 2:g}"
-    if strict is None:
-        return f"--threshold-percentile {percentile:g} is the strictest there is; {fpir}."
-    return f"--threshold-percentile {strict:g} would change nothing, the strangers' limit decides; {fpir}."
-
-
-def _next(percentile: float, steps: tuple[float, ...], down: bool = False) -> float | None:
-    return next((step for step in steps if (step < percentile if down else step > percentile)), None)
+    vain = (
+        f"--threshold-percentile {percentile:g} is the strictest there is"
+        if strict is None
+        else f"--threshold-percentile {strict:g} would change nothing"
+    )
+    if thresholds.bound_by == "strangers":
+        return f"{vain}, the strangers' limit decides; lower --max-fpir from {fpir:g} to {fpir / 2:g}."
+    # the strangers' limit decides only once fewer strangers are allowed than the students' limit lets in
+    expected = thresholds.expected_fpir
+    if expected >= HARDLY_ANY:
+        return f"{vain}; lower --max-fpir from {fpir:g} to {expected / 2:.1g}."
+    return (
+        "fewer than one in ten thousand are to be expected, and neither option would change that. If some are, look "
+        "for photos of somebody else among the students', and add photos of the students."
+    )

@@ -11,8 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from recognizer.scoring import ScoringParameters, build_gallery
 from recognizer.types import FloatArray
 from training.evaluation import OpenSetScores
-from training.fitting import LOGISTIC_C, MAX_ITERATIONS, MULTINOMIAL_LIMIT, photo_weights
+from training.fitting import fit_scaler_and_classifier
 
+# Photos x students up to which a second classifier is fitted only to be compared (300 students with 10 photos).
+COMPARED_LIMIT = 1_000_000
 OURS = "compactness-adjusted cosine (used)"
 
 
@@ -47,11 +49,8 @@ def compare_methods(
     if len(classes) < 3:
         return table  # a classifier has one value for both of two students
     fitted = {type(model).__name__: model}
-    if not isinstance(model, LogisticRegression) and len(labels) * len(classes) <= MULTINOMIAL_LIMIT:
-        logistic = LogisticRegression(C=LOGISTIC_C, max_iter=MAX_ITERATIONS, random_state=seed)
-        fitted["LogisticRegression"] = logistic.fit(
-            scaler.transform(embeddings), classes[labels], sample_weight=photo_weights(labels)
-        )
+    if not isinstance(model, LogisticRegression) and len(labels) * len(classes) <= COMPARED_LIMIT:
+        fitted["LogisticRegression"] = fit_scaler_and_classifier("logistic", embeddings, labels, classes, seed)[1]
     for name, estimator in fitted.items():
         genuine = estimator.decision_function(scaler.transform(probes))
         impostor = genuine if strangers is None else estimator.decision_function(scaler.transform(strangers))

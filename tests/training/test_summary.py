@@ -24,12 +24,14 @@ EMBEDDER = EmbedderInfo("facenet", "ab" * 32, DIMENSION, {"kind": "box", "size":
 
 
 @cache
-def outcome_of(strangers: int = 0, variety: float = 1.0, **changes: Any) -> TrainingOutcome:
+def outcome_of(
+    strangers: int = 0, variety: float = 1.0, students: int = 20, each: int = 8, **changes: Any
+) -> TrainingOutcome:
     """variety: how much more a student's photos differ than usual; with much of it the strangers' limit decides."""
-    people = make_people(20, seed=15)
-    photos, labels = replace(people, spreads=variety * people.spreads).photos(8, seed=16)
+    people = make_people(students, seed=15)
+    photos, labels = replace(people, spreads=variety * people.spreads).photos(each, seed=16)
     strange = make_people(strangers, seed=17).photos(1, seed=18)[0] if strangers else None
-    data = TrainingData(photos, student_ids(20)[labels], np.arange(len(labels)), "fingerprint", strange)
+    data = TrainingData(photos, student_ids(students)[labels], np.arange(len(labels)), "fingerprint", strange)
     return train(data, TrainingConfig(**changes), make_profile(strangers=500), EMBEDDER, {"id": "mtcnn"}, NOW)
 
 
@@ -123,8 +125,28 @@ def test_where_the_strangers_bind_the_percentile_is_not_recommended_in_vain() ->
 def test_at_either_end_of_the_percentile_the_advice_names_the_other_setting(percentile: float) -> None:
     outcome = outcome_of(threshold_percentile=percentile)
     lenient, strict = threshold_advice(outcome)
-    assert "--max-fpir" in (strict if percentile == 50 else lenient)
+    assert ("fewer than one in ten thousand" in strict) if percentile == 50 else ("--max-fpir" in lenient)
     assert "inf" not in text_of(outcome) and "nan" not in text_of(outcome)
+
+
+VAIN = re.compile(r"--threshold-percentile \S+ (would change nothing|is the strictest)")
+OPTION = re.compile(r"--(threshold-percentile|max-fpir) (?:from \S+ to )?(\d[\d.e-]*\d|\d)")
+
+
+@pytest.mark.parametrize("variety", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize(("students", "each"), [(2, 2), (10, 2)])
+def test_who_follows_the_advice_gets_what_it_promises(students: int, each: int, variety: float) -> None:
+    """In a class of two with two photos the next percentile falls on the same photo, and changes nothing."""
+    shape: dict[str, Any] = {"students": students, "each": each, "variety": variety}
+    before = outcome_of(**shape).thresholds.accept
+    for sentence, direction in zip(threshold_advice(outcome_of(**shape)), (-1, 1), strict=True):
+        options = {name.replace("-", "_"): float(value) for name, value in OPTION.findall(VAIN.sub("", sentence))}
+        if options:
+            assert direction * (outcome_of(**shape, **options).thresholds.accept - before) > 1e-4, sentence
+        else:
+            assert "neither option" in sentence
+            for vain in ({"max_fpir": 0.005}, {"threshold_percentile": 90.0}):
+                assert outcome_of(**shape, **vain).thresholds.accept == pytest.approx(before, abs=1e-3)
 
 
 def test_the_weakest_students_come_first() -> None:
