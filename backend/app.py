@@ -105,7 +105,7 @@ def create_app(
     app = Flask(__name__, static_folder=None)
     app.config.update(
         SECRET_KEY=settings.secret_key or secret_key(settings.data_dir),
-        MAX_CONTENT_LENGTH=settings.max_image_bytes,
+        MAX_CONTENT_LENGTH=security.MOST_BYTES_BEFORE_LOGIN,
         RATELIMIT_STORAGE_URI=settings.rate_limit_storage,
         RATELIMIT_STORAGE_OPTIONS=storage_options(settings.rate_limit_storage),
     )

@@ -9,10 +9,11 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 import marshmallow as ma
-from flask import Flask, Response
+from flask import Flask, Request, Response
 from flask_smorest import Api as SmorestApi
 from flask_smorest import Blueprint as SmorestBlueprint
 from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import BadRequest
 
 from api.problems import PROBLEM_TYPE, Problem
 from api.security import Rule
@@ -27,6 +28,13 @@ _CHANGE = (409,)
 
 
 class _Parser(FlaskParser):  # type: ignore[misc]
+    def _raw_load_json(self, req: Request) -> Any:
+        try:
+            return super()._raw_load_json(req)
+        except (ValueError, RecursionError) as error:
+            # a number of thousands of digits, or lists in lists in lists: no error of syntax, says Python
+            raise BadRequest("Invalid JSON body.") from error
+
     # an unknown field in a query is a typing error too, and would silently give another list
     DEFAULT_UNKNOWN_BY_LOCATION: Mapping[str, Any] = {
         **FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION,

@@ -173,7 +173,7 @@ class KioskLeave(MethodView):
     def post(self, body: dict[str, Any]) -> None:
         """End the kiosk at the device, with its PIN"""
         device = _device()
-        attempt = limits.PasswordTry(f"kiosk {device.kiosk_id}")
+        attempt = limits.PasswordTry(f"kiosk {device.kiosk_id}", is_slowed=False)
         kiosks.leave(services().database, device, body["pin"], now())
         attempt.succeeded()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+import threading
 import time
 from contextlib import suppress
 from ipaddress import ip_address
@@ -26,6 +27,9 @@ from errors import BusyError, ConfigurationError
 
 # A Redis on the same network answers within a millisecond.
 _REDIS_SECONDS = 1
+
+_WAIT_SECONDS = 1
+_waiting = threading.BoundedSemaphore(4)
 
 _logger = logging.getLogger(__name__)
 
@@ -55,18 +59,31 @@ def storage_options(address: str) -> dict[str, Any]:
 
 
 class PasswordTry:
-    """One try of a password, counted for the address it comes from and for the account it is for.
+    """One try of a password, counted for the account and the address it comes from, together and each alone.
 
-    account: the e-mail address. Raises TooManyRequests, before anything is looked at, when either has had its tries,
-    and BusyError (``limits_away``) when that cannot be told.
+    From one address an account is tried so many times a minute, then refused: nobody else is kept out by that. Where
+    many addresses try one account, or one address tries many accounts, each further try has to wait a second, which
+    its owner can bear and a list of passwords cannot.
+
+    account: the e-mail address. is_slowed: whether there is such a wait; else they are refused as well. Raises
+    TooManyRequests, before anything is looked at, and BusyError (``limits_away``) when tries cannot be counted.
     """
 
-    def __init__(self, account: str) -> None:
+    def __init__(self, account: str, *, is_slowed: bool = True) -> None:
         self._limit = RateLimitItemPerMinute(options().login_attempts_per_minute)
         digest = hashlib.sha256(account.strip().lower().encode("utf-8", "surrogatepass")).hexdigest()
-        self._keys = (f"password-address:{_network()}", f"password-account:{digest}")
+        self._keys = (
+            f"password-pair:{digest}:{_network()}",
+            f"password-address:{_network()}",
+            f"password-account:{digest}",
+        )
         try:
-            self._count()
+            # counted before it is tried, or many at once would all be let through
+            pair, *alone = [limiter.limiter.hit(self._limit, key) for key in self._keys]
+            if not pair or not (is_slowed or all(alone)):
+                first = next(key for key, within in zip(self._keys, (pair, *alone), strict=True) if not within)
+                reset = limiter.limiter.get_window_stats(self._limit, first).reset_time
+                raise _too_many(max(1, math.ceil(reset - time.time())))
         except StorageError as error:
             _logger.error("tries of passwords cannot be counted: %s", error.storage_error)
             raise BusyError(
@@ -74,20 +91,28 @@ class PasswordTry:
                 retry_after=5,
                 code="limits_away",
             ) from error
-
-    def _count(self) -> None:
-        for key in self._keys:
-            # counted before it is tried, or many at once would all be let through
-            if not limiter.limiter.hit(self._limit, key):
-                reset = limiter.limiter.get_window_stats(self._limit, key).reset_time
-                wait = max(1, math.ceil(reset - time.time()))
-                raise TooManyRequests(f"too many passwords were tried; wait {wait} seconds", retry_after=wait)
+        if not all(alone):
+            _wait()
 
     def succeeded(self) -> None:
         """Count it no more: a whole school may log in from one address."""
         with suppress(StorageError):  # then it counts for a minute
             for key in self._keys:
                 limiter.limiter.hit(self._limit, key, cost=-1)
+
+
+def _wait() -> None:
+    # whoever waits holds a thread of the server, so that only a few may
+    if not _waiting.acquire(blocking=False):
+        raise _too_many(2 * _WAIT_SECONDS)
+    try:
+        time.sleep(_WAIT_SECONDS)
+    finally:
+        _waiting.release()
+
+
+def _too_many(wait: int) -> TooManyRequests:
+    return TooManyRequests(f"too many passwords were tried; wait {wait} seconds", retry_after=wait)
 
 
 def _network() -> str:

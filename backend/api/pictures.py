@@ -10,6 +10,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.formparser import FormDataParser
 
+from api.context import options
 from errors import InvalidRequestError
 
 TYPES = ("image/jpeg", "image/png", "image/webp")
@@ -32,6 +33,7 @@ def picture(part: str) -> bytes:
 
     Raises UnsupportedMediaType, RequestEntityTooLarge, InvalidRequestError.
     """
+    request.max_content_length = options().max_image_bytes
     if request.mimetype in TYPES:
         return _body()
     if request.mimetype == _FORM:
@@ -56,6 +58,7 @@ def many_doc(part: str) -> dict[str, Any]:
 
 def pictures(part: str) -> list[bytes]:
     """As ``picture``, but a form may have several parts of the name ``part``."""
+    request.max_content_length = options().max_image_bytes
     return _parts(part, _MOST_PARTS) if request.mimetype == _FORM else [picture(part)]
 
 

@@ -10,6 +10,7 @@ import errno
 import logging
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import marshmallow as ma
@@ -73,6 +74,10 @@ _CODES = {
     428: "precondition_required",
     429: "too_many_requests",
 }
+
+# Of a malformed request; one with a hundred thousand wrong fields is not answered with as many sentences.
+_MOST_ERRORS = 20
+_LONGEST_FIELD, _LONGEST_MESSAGE = 100, 300  # characters
 
 _logger = logging.getLogger(__name__)
 
@@ -156,7 +161,7 @@ def _frameworks(error: HTTPException) -> Response:
         return _unexpected(error)
     data: Mapping[str, Any] = getattr(error, "data", None) or {}
     messages = data.get("errors") or data.get("messages") or {}
-    errors = list(_flattened(messages))
+    errors = list(islice(_flattened(messages), _MOST_ERRORS))
     detail = _detail(status, error, errors)
     # of a refused method, the allowed ones; of a range, its length
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Content-Range", "Retry-After")}
@@ -170,9 +175,9 @@ def _detail(status: int, error: HTTPException, errors: list[dict[str, Any]]) -> 
         )
         return shown + ("; and more" if len(errors) > 3 else "")
     if status == 404:
-        return f"there is nothing at {request.path}"
+        return f"there is nothing at {request.path[:_LONGEST_FIELD]}"
     if status == 413:
-        limit = current_app.config.get("MAX_CONTENT_LENGTH")
+        limit = request.max_content_length
         return f"more than the {limit:,} bytes allowed; send less" if limit else "too large; send less"
     return str(error.description or HTTPStatus(status).description)
 
@@ -190,7 +195,8 @@ def _flattened(messages: Any, path: str = "") -> Iterable[dict[str, Any]]:
         for message in messages:
             yield from _flattened(message, path)
     else:
-        yield {"field": path, "message": str(messages)} if path else {"message": str(messages)}
+        message = str(messages)[:_LONGEST_MESSAGE]
+        yield {"field": path[:_LONGEST_FIELD], "message": message} if path else {"message": message}
 
 
 def _unexpected(error: Exception) -> Response:

@@ -16,6 +16,8 @@ from errors import InvalidRequestError, PreconditionRequiredError, StaleVersionE
 
 LARGEST_ID = 2**31 - 1
 _KEPT_CONTROLS = frozenset("\n\r\t")
+# No character of Unicode is composed (NFC) of more than so many.
+_MOST_COMPOSED = 4
 
 
 class IdConverter(IntegerConverter):
@@ -52,11 +54,14 @@ class Text(ma.fields.String):
     default_error_messages = {"characters": "contains control characters or is not valid text"}  # noqa: RUF012
 
     def __init__(self, longest: int, *, shortest: int = 1, lines: bool = False, **kwargs: Any) -> None:
-        self._kept = _KEPT_CONTROLS if lines else frozenset()
+        self._longest, self._kept = longest, _KEPT_CONTROLS if lines else frozenset()
         super().__init__(validate=ma.validate.Length(min=shortest, max=longest), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
+        # before anything looks at each character: to put marks in order takes a time that grows with their square
+        if len(text) > _MOST_COMPOSED * self._longest:
+            raise ma.ValidationError(f"Longer than maximum length {self._longest}.")
         if any(unicodedata.category(c) in ("Cc", "Cs") and c not in self._kept for c in text):
             raise self.make_error("characters")
         return unicodedata.normalize("NFC", text).strip()

@@ -33,6 +33,8 @@ R = TypeVar("R")
 CSRF_HEADER = "X-CSRF-Token"
 LOGIN_KEY = "login"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# Of a body that is neither a picture nor a file, by whether we know who sends it. Endpoints that take those raise it.
+MOST_BYTES_BEFORE_LOGIN, MOST_BYTES = 64_000, 1_000_000
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 ADMIN = frozenset({Role.ADMIN})
@@ -168,10 +170,12 @@ def _authenticate() -> None:
         g.actor, g.bearer = None, True
         if kind.lower() == "bearer":
             g.actor = accounts.actor_of_token(database, secret.strip(), moment, request_id())
-        return
-    g.bearer = False
-    carried = session.get(LOGIN_KEY)
-    g.actor = accounts.actor_of_login(database, str(carried), moment, request_id()) if carried else None
+    else:
+        g.bearer = False
+        carried = session.get(LOGIN_KEY)
+        g.actor = accounts.actor_of_login(database, str(carried), moment, request_id()) if carried else None
+    if g.actor is not None:
+        request.max_content_length = MOST_BYTES
 
 
 def _check(rule: Rule) -> None:

@@ -89,7 +89,7 @@ class Users(MethodView):
         with reading() as db:
             return accounts.list_users(db, **query)
 
-    @needs(ADMIN, Scope.ADMIN_WRITE)
+    @needs(ADMIN, None)
     @blueprint.arguments(NewUser)
     @blueprint.response(201, InvitedSchema)
     def post(self, body: dict[str, Any]) -> Any:
@@ -120,7 +120,7 @@ class OneUser(MethodView):
         with reading() as db:
             return _tagged(accounts.require_user(db, user_id))
 
-    @needs(ADMIN, Scope.ADMIN_WRITE)
+    @needs(ADMIN, None)
     @conditional(blueprint)
     @blueprint.arguments(UserFields)
     @blueprint.response(200, UserSchema)
@@ -142,7 +142,7 @@ class Disable(MethodView):
 
 @blueprint.route("/<id:user_id>/enable")
 class Enable(MethodView):
-    @needs(ADMIN, Scope.ADMIN_WRITE)
+    @needs(ADMIN, None)
     @blueprint.response(200, UserSchema)
     def post(self, user_id: int) -> Any:
         """Let somebody in again, with the password they had"""
@@ -152,7 +152,7 @@ class Enable(MethodView):
 
 @blueprint.route("/<id:user_id>/reset-link")
 class ResetLink(MethodView):
-    @needs(ADMIN, Scope.ADMIN_WRITE)
+    @needs(ADMIN, None)
     @blueprint.response(201, LinkSchema)
     def post(self, user_id: int) -> Any:
         """A link with which somebody chooses another password; an earlier one is replaced"""

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from attendance import audit
 from attendance.actor import Actor
 from attendance.database import Database
-from attendance.models import ApiToken, CalendarFeed, Login, OneTimeLink, Role, UserAccount
+from attendance.models import ApiToken, CalendarFeed, Kiosk, Login, OneTimeLink, Role, UserAccount
 from attendance.paging import Page, page_of
 from attendance.secrets_kept import sha256_of
 from attendance.versions import check_version
@@ -143,10 +143,15 @@ def disable_user(db: Session, actor: Actor, user_id: int, now: datetime) -> User
     user.version += 1
     db.execute(delete(Login).where(Login.user_id == user_id))
     db.execute(delete(OneTimeLink).where(OneTimeLink.user_id == user_id))
-    for kind in (ApiToken, CalendarFeed):
-        db.execute(update(kind).where(kind.user_id == user_id, kind.revoked_at.is_(None)).values(revoked_at=now))
+    revoke_given_out(db, user_id, now)
     audit.record(db, actor, "user.disable", "user", user_id, now)
     return user
+
+
+def revoke_given_out(db: Session, user_id: int, now: datetime) -> None:
+    """End every token, calendar address and kiosk that was made with the user's account."""
+    for kind in (ApiToken, CalendarFeed, Kiosk):
+        db.execute(update(kind).where(kind.user_id == user_id, kind.revoked_at.is_(None)).values(revoked_at=now))
 
 
 def enable_user(db: Session, actor: Actor, user_id: int, now: datetime) -> UserAccount:

@@ -37,7 +37,10 @@ _RESERVED = frozenset({"unknown"})
 
 
 def normalised(text: str) -> str:
-    """``text`` as an id is kept: composed (NFC), without spaces around it."""
+    """``text`` as an id is kept: composed (NFC), without spaces around it. What is far too long for an id stays as it
+    is: to normalise it takes a time that grows with the square of its length."""
+    if len(text) > 4 * LONGEST:
+        return text
     return unicodedata.normalize("NFC", text).strip(" ")
 
 
@@ -45,11 +48,12 @@ def key_of(external_id: str) -> str:
     """What two ids have in common when they differ only in case or in forms of the same characters; a file system may
     take their folders for one."""
     key = external_id
-    while True:  # folding the case can undo the form; once nearly always does
+    while len(key) <= 4 * LONGEST:  # folding the case can undo the form; once nearly always does
         folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", key).casefold())
         if folded == key:
-            return key
+            break
         key = folded
+    return key
 
 
 def erased_id(student_id: int) -> str:
@@ -61,6 +65,8 @@ def problem(external_id: str) -> str | None:
     """Why ``external_id`` cannot be the id of a student, or None when it can. To be read after "the id"."""
     if not external_id:
         return "is empty"
+    if len(external_id) > LONGEST:
+        return f"has {len(external_id)} characters, more than {LONGEST}"
     wrong = next((character for character in external_id if not _is_allowed(character)), None)
     if wrong is not None:
         return f"contains {_shown(wrong)}; use letters, digits, '-', '_', '.' and single spaces between them"
@@ -79,8 +85,6 @@ def problem(external_id: str) -> str | None:
 
 def _length_problem(external_id: str) -> str | None:
     size = len(external_id.encode())
-    if len(external_id) > LONGEST:
-        return f"has {len(external_id)} characters, more than {LONGEST}"
     if size > MOST_BYTES:
         return f"has {size} bytes, more than the {MOST_BYTES} that leave room in a folder's name"
     if len(key_of(external_id)) > LONGEST_KEY:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from attendance import audit, logins, passwords
-from attendance.accounts import actor_of, create_user, has_admin, require_user
+from attendance.accounts import actor_of, create_user, has_admin, require_user, revoke_given_out
 from attendance.actor import Actor, system_actor
 from attendance.database import Database
 from attendance.models import LinkPurpose, OneTimeLink, Role, UserAccount
@@ -103,6 +103,9 @@ def redeem(
             user = create_user(db, system_actor(request_id), values, now)
         user.password_hash = hashed
         logins.end_all(db, user.id)
+        if link.purpose is LinkPurpose.RESET:
+            # somebody else may have had the password, and made these
+            revoke_given_out(db, user.id, now)
         same = OneTimeLink.user_id == user.id if link.user_id else OneTimeLink.user_id.is_(None)
         db.execute(delete(OneTimeLink).where(same, OneTimeLink.id != link.id))
         actor = actor_of(user, None, request_id)

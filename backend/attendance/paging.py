@@ -8,7 +8,7 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, literal, tuple_
@@ -65,7 +65,7 @@ def _decoded(cursor: str, columns: Sequence[InstrumentedAttribute[Any]]) -> Any:
         if not isinstance(plain, list) or len(plain) != len(columns):
             raise ValueError("another list's cursor")
         return tuple_(*(_value(item, column) for item, column in zip(plain, columns, strict=True)))
-    except (ValueError, TypeError, UnicodeError, binascii.Error) as error:
+    except (ValueError, TypeError, UnicodeError, OverflowError, RecursionError, binascii.Error) as error:
         raise InvalidRequestError(
             "this cursor is not one of this list; start again without it",
             code="cursor",
@@ -80,6 +80,7 @@ def _value(item: Any, column: InstrumentedAttribute[Any]) -> Any:
         value = datetime.fromisoformat(item)
         if value.tzinfo is None:
             raise ValueError("a moment without a time zone")
+        value = value.astimezone(UTC)
     elif issubclass(kind, date):
         value = date.fromisoformat(item)
     elif isinstance(item, bool) or not isinstance(item, kind):
@@ -87,5 +88,7 @@ def _value(item: Any, column: InstrumentedAttribute[Any]) -> Any:
     elif isinstance(item, int) and not -(2**31) <= item < 2**31:
         raise ValueError("not a number of a row")
     else:
+        if isinstance(item, str) and "\0" in item.encode().decode():  # half a surrogate pair cannot be encoded
+            raise ValueError("not text that a database holds")
         value = item
     return literal(value, column.type)

@@ -35,13 +35,18 @@ _NAMES = {
 }
 _COLUMNS = {name: column for column, names in _NAMES.items() for name in names.split()}
 
+# Characters; still too long for every column after normalising, so that its row is refused.
+_LONGEST_CELL = 2000
+
 Mapped = Mapping[Column, int]
 """Column -> its place in a row, from 0."""
 
 
 def plain(cell: str) -> str:
-    """``cell`` normalised (NFC), without white space around it and with single spaces inside."""
-    return " ".join(unicodedata.normalize("NFC", cell).split())
+    """``cell`` normalised (NFC), without white space around it and with single spaces inside. One that is longer than
+    anything a roster may hold is only cut short: normalising takes a time that grows with the square of its length."""
+    text = cell if len(cell) <= _LONGEST_CELL else cell[:_LONGEST_CELL]
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def is_header(rows: Sequence[Sequence[str]]) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Semaphore
 from typing import Any
 
 import pytest
@@ -137,44 +139,72 @@ def test_logging_in_again_makes_another_cookie_and_ends_the_first(service: Servi
         assert db.query(Login).count() == 1
 
 
-def test_tries_of_a_password_are_counted_for_the_account(sqlite_service: Service) -> None:
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long each slowed try was made to wait, which it does not."""
+    found: list[float] = []
+    monkeypatch.setattr("api.limits.time.sleep", found.append)
+    return found
+
+
+def try_password(service: Service, address: str, email: str = "ada@example.org", password: str = "wrong") -> Any:
+    body = {"email": email, "password": password}
+    return service.guest().open("POST", "/auth/login", json=body, environ_base={"REMOTE_ADDR": address})
+
+
+def test_wrong_passwords_keep_out_whoever_tries_them_and_not_the_owner(
+    sqlite_service: Service, waits: list[float]
+) -> None:
     sqlite_service.user(name="Ada")
-    for number in range(10):
-        client = sqlite_service.guest()
-        answer = client.open(
-            "POST",
-            "/auth/login",
-            json={"email": f"{'ADA' if number % 2 else 'ada'}@example.org", "password": "wrong"},
-            environ_base={"REMOTE_ADDR": f"192.0.2.{number}"},
-        )
-        assert problem(answer) == (401, "bad_login")
-    refused = sqlite_service.guest().open(
-        "POST",
-        "/auth/login",
-        json={"email": "ada@example.org", "password": PASSWORD},
-        environ_base={"REMOTE_ADDR": "192.0.2.99"},
-    )
-    assert problem(refused) == (429, "too_many_requests")
-    assert 1 <= int(refused.headers["Retry-After"]) <= 60
     sqlite_service.user(name="Bea")
-    assert log_in(sqlite_service.guest(), "bea@example.org").status_code == 200
+    for number in range(10):
+        email = f"{'ADA' if number % 2 else 'ada'}@example.org"
+        assert problem(try_password(sqlite_service, "192.0.2.1", email)) == (401, "bad_login")
+    refused = try_password(sqlite_service, "192.0.2.1", password=PASSWORD)
+    assert problem(refused) == (429, "too_many_requests")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60 and waits == []
+    # the owner, elsewhere: slowed, as many may be trying, and let in
+    assert try_password(sqlite_service, "192.0.2.2", password=PASSWORD).status_code == 200
+    assert waits == [1]
+    # others are not concerned, but that they share the address
+    assert try_password(sqlite_service, "192.0.2.2", "bea@example.org", PASSWORD).status_code == 200
+    assert waits == [1]
+    assert try_password(sqlite_service, "192.0.2.1", "bea@example.org", PASSWORD).status_code == 200
+    assert waits == [1, 1]
+
+
+def test_many_addresses_that_try_one_account_are_slowed_and_few_at_once(
+    sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqlite_service.user(name="Ada")
+    begun, go_on = Semaphore(0), Event()
+
+    def sleep(seconds: float) -> None:
+        begun.release()
+        assert seconds == 1 and go_on.wait(30)
+
+    monkeypatch.setattr("api.limits.time.sleep", sleep)
+    for number in range(10):
+        assert problem(try_password(sqlite_service, f"192.0.2.{number}")) == (401, "bad_login")
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(try_password, sqlite_service, f"198.51.100.{number}") for number in range(4)]
+        for _ in waiting:
+            assert begun.acquire(timeout=30)
+        refused = try_password(sqlite_service, "198.51.100.9")
+        go_on.set()
+        assert [problem(each.result()) for each in waiting] == [(401, "bad_login")] * 4
+    assert problem(refused) == (429, "too_many_requests") and refused.headers["Retry-After"] == "2"
 
 
 @pytest.mark.parametrize("same_network", [True, False])
-def test_tries_of_a_password_are_counted_for_the_address(sqlite_service: Service, same_network: bool) -> None:
-    def attempt(number: int, address: str) -> tuple[int, str]:
-        answer = sqlite_service.guest().open(
-            "POST",
-            "/auth/login",
-            json={"email": f"nobody{number}@example.org", "password": "wrong"},
-            environ_base={"REMOTE_ADDR": address},
-        )
-        return problem(answer)
-
+def test_an_address_that_tries_many_accounts_is_slowed(
+    sqlite_service: Service, waits: list[float], same_network: bool
+) -> None:
     addresses = [f"2001:db8:0:1::{n:x}" if same_network else f"2001:db8:0:{n:x}::1" for n in range(11)]
-    answers = [attempt(number, address) for number, address in enumerate(addresses)]
-    assert answers[:10] == [(401, "bad_login")] * 10
-    assert answers[10] == ((429, "too_many_requests") if same_network else (401, "bad_login"))
+    for number, address in enumerate(addresses):
+        answer = try_password(sqlite_service, address, f"nobody{number}@example.org")
+        assert problem(answer) == (401, "bad_login")
+    assert waits == ([1] if same_network else [])
 
 
 def test_a_whole_school_logs_in_from_one_address(sqlite_service: Service) -> None:
@@ -290,9 +320,18 @@ def test_a_reset_link_replaces_the_password_and_every_login(service: Service) ->
     replaced = service.guest().post("/auth/redeem", json={**body, "secret": secret_of(first["link"])})
     assert problem(replaced) == (404, "bad_link")
     assert there.get("/auth/me").status_code == 200
+    # whoever had the password may have made these
+    program, course = service.program(user), service.course(leads=(user,))
+    feed = there.post("/calendar/feeds").json["url"].removeprefix("http://localhost")
+    made = there.post(f"/courses/{course}/kiosks", json={"name": "Door", "pin": "1234"}).json
+    device = Client(service.app.test_client(), {"Authorization": f"Bearer {made['secret']}"})
+    assert [each.status_code for each in (program.get("/auth/me"), device.get("/kiosk"))] == [200, 200]
+    assert service.guest().get(feed).status_code == 200
     used = service.guest().post("/auth/redeem", json={**body, "secret": secret_of(second["link"])})
     assert used.status_code == 200
     assert problem(there.get("/auth/me")) == (401, "login_ended")
+    assert problem(program.get("/auth/me")) == problem(device.get("/kiosk")) == (401, "bad_token")
+    assert service.guest().get(feed).status_code == 404
     assert problem(log_in(service.guest(), "ada@example.org")) == (401, "bad_login")
     late = admin.post(f"/users/{user}/reset-link").json
     service.clock.advance(hours=2)

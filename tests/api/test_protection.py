@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,25 +132,26 @@ def test_what_a_proxy_says_counts_only_when_there_is_one(make: MakeService) -> N
     service.user(name="Ada")
     login = {"json": LOGIN, "base_url": "http://10.0.0.1:8000"}
     assert problem(service.guest().post("/auth/login", headers=FORWARDED, **login)) == (403, "https_required")
-    wrong = [{"email": f"{name}@example.org", "password": "wrong"} for name in "ab"]
+    wrong = {"email": "a@example.org", "password": "wrong"}
     claimed = [{"X-Forwarded-For": f"192.0.2.{number}"} for number in range(2)]
-    answers = [service.guest().post("/auth/login", json=wrong[n], headers=claimed[n]) for n in range(2)]
+    answers = [service.guest().post("/auth/login", json=wrong, headers=claimed[n]) for n in range(2)]
     assert [problem(answer)[0] for answer in answers] == [401, 429]
 
 
 def test_what_the_proxy_says_counts_as_far_as_it_is_trusted(make: MakeService) -> None:
     service = make(trusted_proxies=1, login_attempts_per_minute=1)
-    service.user(name="Ada")
-    answer = service.guest().post("/auth/login", json=LOGIN, headers=FORWARDED, base_url="http://10.0.0.1:8000")
+    service.user(Role.ADMIN, "Ada")
+    admin = service.guest()
+    answer = admin.post("/auth/login", json=LOGIN, headers=FORWARDED, base_url="http://10.0.0.1:8000")
     assert answer.status_code == 200 and "; Secure" in answer.headers["Set-Cookie"]
-    admin = service.program(service.user(Role.ADMIN))
+    admin.headers["X-CSRF-Token"] = answer.json["csrf_token"]
     body = {"email": "new@example.org", "name": "N", "role": "viewer"}
     made = admin.post("/users", json=body, headers=FORWARDED, base_url="http://10.0.0.1:8000")
     assert made.json["invitation"]["link"].startswith("https://school.example/#/")
     # the client's own claim comes before the address that the proxy saw
-    wrong = [{"email": f"{name}@example.org", "password": "wrong"} for name in "ab"]
+    wrong = {"email": "a@example.org", "password": "wrong"}
     claimed = [{"X-Forwarded-For": f"192.0.2.{number}, 198.51.100.7"} for number in range(2)]
-    answers = [service.guest().post("/auth/login", json=wrong[n], headers=claimed[n]) for n in range(2)]
+    answers = [service.guest().post("/auth/login", json=wrong, headers=claimed[n]) for n in range(2)]
     assert [problem(answer)[0] for answer in answers] == [401, 429]
 
 
@@ -203,3 +206,101 @@ def test_unknown_paths_and_wrong_methods_are_problem_documents(sqlite_service: S
     assert {"GET", "POST"} <= {name.strip() for name in refused.headers["Allow"].split(",")}
     assert problem(client.post("/courses", data="{", content_type="application/json"))[0] in (400, 422)
     assert problem(client.post("/courses", data=b"\xff", content_type="application/json"))[0] in (400, 422)
+
+
+def nested(depth: int) -> bytes:
+    return b'{"email": ' + b"[" * depth + b"]" * depth + b"}"
+
+
+@pytest.mark.parametrize(
+    ("body", "refusal"),
+    [
+        (b'{"email": ' + b"1" * 5000 + b', "password": "x"}', (400, "bad_request")),
+        (nested(25_000), (400, "bad_request")),
+        (nested(100_000), (413, "too_large")),
+        (b'{"email": NaN, "password": Infinity}', (422, "invalid")),
+        (b'{"email": "\\ud800@x.org", "password": "x"}', (422, "invalid")),
+        ('{"email": "a"}'.encode("utf-16"), (400, "bad_request")),
+        (b'{"email": "\xff"}', (400, "bad_request")),
+        (json.dumps({f"{number:x}": 0 for number in range(5000)}).encode(), (422, "invalid")),
+        (json.dumps({"x" * 60_000: 0}).encode(), (422, "invalid")),
+        (json.dumps({f"{number:x}": 0 for number in range(300_000)}).encode(), (413, "too_large")),
+        (json.dumps({"email": "a" * 63_000, "password": "x"}).encode(), (422, "invalid")),
+        (b"[1, 2]", (422, "invalid")),
+        (b"null", (422, "invalid")),
+    ],
+    ids=[
+        "digits",
+        "deep",
+        "deeper",
+        "nan",
+        "surrogate",
+        "utf-16",
+        "latin-1",
+        "keys",
+        "key",
+        "more",
+        "long",
+        "list",
+        "null",
+    ],
+)
+def test_a_hostile_body_is_refused_in_a_few_words(
+    sqlite_service: Service, body: bytes, refusal: tuple[int, str]
+) -> None:
+    answer = sqlite_service.guest().post("/auth/login", data=body, content_type="application/json")
+    assert problem(answer) == refusal
+    assert len(answer.data) < 3000
+
+
+def test_a_body_that_is_no_file_has_a_limit_of_its_own(sqlite_service: Service) -> None:
+    for client, limit in ((sqlite_service.guest(), 64_000), (sqlite_service.admin(), 1_000_000)):
+        for path, status in (("/auth/login", 422), ("/kiosk/leave", 401)):
+            answer = client.post(path, data=b" " * limit, content_type="application/json")
+            assert answer.status_code in (400, status) and "allowed" not in answer.json["detail"]
+            answer = client.post(path, data=b" " * (limit + 1), content_type="application/json")
+            if path == "/auth/login":
+                assert problem(answer) == (413, "too_large") and f"{limit:,} bytes" in answer.json["detail"]
+
+
+MARKS = "a" + "\u0301" * 20_000 + "\u0316" * 10_000
+
+
+def test_text_is_measured_before_its_marks_are_put_in_order(
+    sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    normalise, longest = unicodedata.normalize, []
+
+    def measure(form: str, text: str) -> str:
+        longest.append(len(text))
+        return normalise(form, text)
+
+    monkeypatch.setattr(unicodedata, "normalize", measure)
+    admin, student = sqlite_service.admin(), sqlite_service.student("s1")
+    course = sqlite_service.course()
+    refused = [
+        admin.post("/auth/login", json={"email": MARKS, "password": "x"}),
+        admin.post("/auth/login", json={"email": "a@b.org", "password": MARKS}),
+        admin.post("/courses", json={**COURSE, "title": MARKS}),
+        admin.post("/students", json={"external_id": MARKS, "name": "A", "course_id": course}),
+        admin.patch(f"/students/{student}", json={"external_id": MARKS}, headers={"If-Match": "*"}),
+        admin.post(f"/students/{student}/erase", json={"external_id": MARKS}),
+        admin.get(f"/students?q={MARKS[:3000]}"),
+    ]
+    assert {answer.status_code for answer in refused} <= {422}
+    rows = f"id,name\n{MARKS},A\ns2,{MARKS}\n".encode()
+    admin.post(f"/courses/{course}/roster/import?dry_run=true", data=rows, content_type="text/csv")
+    # in the order of marks a few thousand are a matter of milliseconds
+    assert max(longest) <= 8000
+
+
+def test_a_cursor_that_nobody_gave_is_refused(sqlite_service: Service) -> None:
+    admin = sqlite_service.admin()
+    for content in ("[" * 700, '["\\ud800", 1]', '["\\u0000", 1]', '["x", 1]', "1" * 700):
+        cursor = base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
+        for path in ("/students", "/courses", "/users", "/sessions", "/audit", "/students?sort=external_id"):
+            answer = admin.get(f"{path}{'&' if '?' in path else '?'}cursor={cursor}")
+            assert answer.status_code in (200, 422), (path, content)
+    for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        cursor = base64.urlsafe_b64encode(json.dumps([moment, 1]).encode()).decode().rstrip("=")
+        assert problem(admin.get(f"/sessions?cursor={cursor}")) == (422, "cursor")

@@ -29,9 +29,24 @@ def test_an_admin_makes_an_account_and_nobody_else(service: Service) -> None:
     assert made.json["invitation"]["link"].startswith("http://localhost/#/redeem/")
     assert problem(service.admin().post("/users", json={**NEW, "email": "ADA@example.org"})) == (409, "duplicate")
     for role in (Role.INSTRUCTOR, Role.VIEWER):
-        other = service.program(service.user(role))
+        other = service.browser(service.user(role))
         assert problem(other.post("/users", json=NEW)) == (403, "role")
         assert problem(other.get("/users")) == (403, "role")
+
+
+def test_no_token_makes_or_revives_an_account_or_gives_one_more_rights(service: Service) -> None:
+    me, gone = service.user(Role.ADMIN), service.user(disabled_at=service.clock.now())
+    program = service.program(me)
+    for answer in (
+        program.post("/users", json=NEW),
+        change(program, gone, role="admin"),
+        change(program, gone, email="else@example.org"),
+        program.post(f"/users/{gone}/enable"),
+        program.post(f"/users/{me}/reset-link"),
+    ):
+        assert problem(answer) == (403, "scope")
+    # what ends an account it may do
+    assert program.post(f"/users/{service.user()}/disable").status_code == 200
 
 
 def test_what_makes_no_account_is_refused_by_field(service: Service) -> None:
@@ -93,7 +108,7 @@ def test_an_account_is_changed_at_the_version_that_was_read(service: Service) ->
 
 def test_the_last_admin_stays_one(service: Service) -> None:
     me = service.user(Role.ADMIN)
-    admin = service.program(me)
+    admin = service.browser(me)
     service.user(Role.ADMIN, disabled_at=service.clock.now())
     service.user(Role.ADMIN, password_hash=None)
     assert problem(change(admin, me, role="viewer")) == (409, "last_admin")
@@ -204,7 +219,7 @@ def test_only_an_admin_sees_and_revokes_the_tokens_of_others(service: Service) -
 
 def test_an_admin_reads_who_did_what(service: Service) -> None:
     me = service.user(Role.ADMIN)
-    admin = service.program(me)
+    admin = service.browser(me)
     user = admin.post("/users", json=NEW, headers={"X-Request-ID": "from-the-test"}).json["user"]["id"]
     service.clock.advance(hours=1)
     admin.post(f"/users/{user}/disable")
@@ -233,7 +248,7 @@ def test_an_admin_reads_who_did_what(service: Service) -> None:
 @pytest.mark.parametrize("attempt", ["demote", "disable"])
 def test_two_admins_who_take_each_others_rights_leave_one(service: Service, attempt: str) -> None:
     pair = (service.user(Role.ADMIN), service.user(Role.ADMIN))
-    clients = [service.program(user) for user in pair]
+    clients = [service.browser(user) for user in pair]
     tags = [client.get(f"/users/{pair[0]}").headers["ETag"] for client in clients]
     start, answers = threading.Barrier(2), []
 

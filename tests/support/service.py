@@ -180,7 +180,7 @@ class Service:
         return Client(self.app.test_client(use_cookies=False), {"Authorization": f"Bearer {secret}"})
 
     def admin(self) -> Client:
-        return self.program(self.user(Role.ADMIN))
+        return self.browser(self.user(Role.ADMIN))
 
     def _somebody(self) -> int:
         with self.db() as db:
