@@ -36,6 +36,7 @@ class MeSchema(ma.Schema):
     name = ma.fields.String(required=True)
     email = ma.fields.String(required=True)
     role = ma.fields.Enum(Role, by_value=True, required=True)
+    may_create_courses = ma.fields.Boolean(required=True)
     scopes = ma.fields.List(ma.fields.String(), required=True, allow_none=True)
     csrf_token = ma.fields.String(required=True, allow_none=True)
 
@@ -199,6 +200,7 @@ def _me(found: Actor) -> dict[str, Any]:
         "name": found.name,
         "email": found.email,
         "role": found.role,
+        "may_create_courses": found.is_admin or found.may_create_courses,
         "scopes": sorted(found.scopes) if found.scopes is not None else None,
         "csrf_token": csrf_token() if found.scopes is None else None,
     }

@@ -10,7 +10,7 @@ from flask.views import MethodView
 from api.context import actor, now, reading, services, writing
 from api.documented import Blueprint
 from api.schemas import Id, Moment, Text
-from api.security import EVERYBODY, STAFF, needs
+from api.security import STAFF, needs
 from attendance import consents
 from attendance.models import ConsentMethod, ErasureKind
 from attendance.scopes import Scope
@@ -61,7 +61,7 @@ class WithdrawalSchema(ma.Schema):
 
 @blueprint.route("/consents")
 class Consents(MethodView):
-    @needs(EVERYBODY, Scope.PEOPLE_READ)
+    @needs(STAFF, Scope.PEOPLE_READ)
     @blueprint.response(200, ConsentSchema(many=True))
     def get(self, student_id: int) -> Any:
         """A student's consents, the latest first"""

@@ -63,7 +63,10 @@ class CourseQuery(PageQuery):
 
 
 class StaffFields(ma.Schema):
+    """may_enrol, which only an admin changes: appointed for enrolment. Left out, it stays as it is."""
+
     is_lead = ma.fields.Boolean(load_default=False)
+    may_enrol = ma.fields.Boolean(load_default=None)
 
 
 class StaffSchema(ma.Schema):
@@ -71,6 +74,7 @@ class StaffSchema(ma.Schema):
     name = ma.fields.String(required=True, attribute="user.name")
     email = ma.fields.String(required=True, attribute="user.email")
     is_lead = ma.fields.Boolean(required=True)
+    may_enrol = ma.fields.Boolean(required=True)
     added_at = Moment(required=True)
 
 
@@ -88,7 +92,7 @@ class Courses(MethodView):
     @blueprint.arguments(NewCourse)
     @blueprint.response(201, CourseSchema)
     def post(self, body: dict[str, Any]) -> Any:
-        """Make a course; an instructor becomes its lead"""
+        """Make a course; an instructor, whom an admin has let, becomes its lead"""
         with writing() as db:
             course = courses.create_course(db, actor(), body, now())
         return course, etag(course.version)
@@ -148,7 +152,7 @@ class OneOfStaff(MethodView):
     @blueprint.arguments(StaffFields)
     @blueprint.response(200, StaffSchema)
     def put(self, body: dict[str, Any], course_id: int, user_id: int) -> Any:
-        """Put somebody on the staff, or change whether they lead"""
+        """Put somebody on the staff or appoint them for enrolment (an admin); change whether they lead"""
         with writing() as db:
             return courses.put_staff(db, actor(), course_id, user_id, now(), **body)
 

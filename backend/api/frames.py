@@ -14,6 +14,7 @@ from api.documented import Blueprint
 from api.pictures import body_doc, picture
 from api.schemas import Id, Moment, PageQuery, QueryId, page_schema
 from api.security import STAFF, needs
+from api.students import StudentReference
 from attendance import access, frames_taken
 from attendance.actor import Actor
 from attendance.faces_seen import Band, FaceDecision, Reason
@@ -44,12 +45,6 @@ class FrameHeaders(ma.Schema):
         load_default=None,
         metadata={"description": "with its offset; without it, when the frame arrives"},
     )
-
-
-class StudentReference(ma.Schema):
-    id = Id(required=True)
-    external_id = ma.fields.String(required=True)
-    name = ma.fields.String(required=True)
 
 
 class NumbersSchema(ma.Schema):

@@ -10,9 +10,9 @@ from flask.views import MethodView
 
 from api.context import actor, now, options, reading, services, writing
 from api.documented import Blueprint, conditional
-from api.frames import StudentReference
 from api.schemas import Id, Moment, PageQuery, QueryId, etag, expected_version, page_schema
 from api.security import EVERYBODY, STAFF, needs
+from api.students import StudentReference
 from attendance import review
 from attendance.faces_seen import Band
 from attendance.models import ReviewResolution

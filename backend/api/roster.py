@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import marshmallow as ma
-from flask import Response, request
+from flask import Response, current_app, request
 from flask.views import MethodView
 from werkzeug.exceptions import UnsupportedMediaType
 
@@ -13,11 +13,14 @@ from api import downloads
 from api.context import actor, now, reading, writing
 from api.documented import Blueprint
 from api.problems import ProblemError
-from api.schemas import Day, Id, PageQuery, Text, changes, page_schema
-from api.security import EVERYBODY, STAFF, needs
-from api.students import ExternalId, StudentSchema
-from attendance import access, enrolments, roster_files, roster_import
+from api.schemas import Day, Id, Moment, PageQuery, QueryId, Text, changes, page_schema
+from api.security import ADMIN, EVERYBODY, STAFF, needs
+from api.students import ExternalId, StudentReference, StudentSchema
+from attendance import access, enrolment_requests, enrolments, roster_files, roster_import
+from attendance.enrolment_requests import Asked
 from attendance.enrolments import EnrolmentState
+from attendance.models import EnrolmentRequest
+from attendance.people import LONGEST_EMAIL, LONGEST_NAME
 from attendance.roster_columns import Column
 from attendance.roster_files import ENCODINGS, MOST_BYTES, Delimiter
 from attendance.roster_plan import Options, Report
@@ -60,10 +63,12 @@ class EnrolmentDays(ma.Schema):
 
 
 class NewEnrolment(ma.Schema):
-    """student_id or external_id names the student."""
+    """student_id or external_id names the student. name, email: for the request, where an admin has to approve."""
 
     student_id = Id()
     external_id = ExternalId()
+    name = Text(LONGEST_NAME)
+    email = Text(LONGEST_EMAIL, allow_none=True)
     starts_on = Day(load_default=None, allow_none=True, metadata={"description": "default: today"})
     ends_on = Day(load_default=None, allow_none=True, metadata={"description": "default: until the end of the course"})
 
@@ -74,6 +79,46 @@ class EnrolmentSchema(ma.Schema):
     student_id = Id(required=True)
     starts_on = Day(required=True)
     ends_on = Day(required=True, allow_none=True)
+
+
+class EnrolmentRequestSchema(ma.Schema):
+    """Somebody who waits on the roster for an admin's approval. student: for admins, who has this id already; null:
+    nobody, and always for others."""
+
+    id = Id(required=True, attribute="request.id")
+    course_id = Id(required=True, attribute="request.course_id")
+    course_code = ma.fields.String(required=True, attribute="request.course.code")
+    external_id = ma.fields.String(required=True, attribute="request.external_id")
+    name = ma.fields.String(required=True, attribute="request.name")
+    email = ma.fields.String(required=True, allow_none=True, attribute="request.email")
+    starts_on = Day(required=True, attribute="request.starts_on")
+    ends_on = Day(required=True, allow_none=True, attribute="request.ends_on")
+    requested_by = ma.fields.String(required=True, attribute="request.requester.name")
+    requested_at = Moment(required=True, attribute="request.requested_at")
+    student = ma.fields.Nested(StudentReference, required=True, allow_none=True)
+
+
+class EnrolmentRequestQuery(PageQuery):
+    course_id = QueryId(load_default=None)
+
+
+class Requests(ma.Schema):
+    ids = ma.fields.List(
+        Id(),
+        required=True,
+        validate=ma.validate.Length(1, enrolment_requests.MOST_AT_ONCE),
+    )
+
+
+class LeftSchema(ma.Schema):
+    request_id = Id(required=True)
+    code = ma.fields.String(required=True)
+    message = ma.fields.String(required=True, metadata={"description": "why it could not be approved"})
+
+
+class ApprovedSchema(ma.Schema):
+    approved = ma.fields.Integer(required=True)
+    left = ma.fields.List(ma.fields.Nested(LeftSchema), required=True)
 
 
 class RosterEntrySchema(ma.Schema):
@@ -165,6 +210,9 @@ class RosterReportSchema(ma.Schema):
     mapping = _Mapping()
     rows = ma.fields.Integer(required=True)
     new = ma.fields.Integer(required=True, metadata={"description": "students who are created"})
+    requested = ma.fields.Integer(
+        required=True, metadata={"description": "for whom an admin is asked, as only an admin creates students"}
+    )
     updated = ma.fields.Integer(required=True, metadata={"description": "whose name or e-mail address changes"})
     kept = ma.fields.Integer(
         required=True,
@@ -210,10 +258,50 @@ class Enrolments(MethodView):
     @needs(STAFF, Scope.COURSES_WRITE)
     @blueprint.arguments(NewEnrolment)
     @blueprint.response(201, EnrolmentSchema)
+    @blueprint.alt_response(
+        202, schema=EnrolmentRequestSchema, description="An admin is asked, whether there is such a student or not"
+    )
     def post(self, body: dict[str, Any], course_id: int) -> Any:
-        """Enrol a student in a course you lead"""
+        """Enrol a student whom you may see in a course, or ask an admin to enrol or create one"""
         with writing() as db:
-            return enrolments.enrol(db, actor(), course_id, now(), **body)
+            made = enrolments.enrol(db, actor(), course_id, now(), **body)
+            if isinstance(made, EnrolmentRequest):
+                asked = EnrolmentRequestSchema().dump(Asked(made, None))
+                return current_app.response_class(current_app.json.dumps(asked), 202, mimetype="application/json")
+        return made
+
+
+@blueprint.route("/enrolment-requests")
+class EnrolmentRequests(MethodView):
+    @needs(EVERYBODY, Scope.COURSES_READ)
+    @blueprint.arguments(EnrolmentRequestQuery, location="query")
+    @blueprint.response(200, page_schema(EnrolmentRequestSchema))
+    def get(self, query: dict[str, Any]) -> Any:
+        """Who waits for an admin's approval on the rosters of your courses, oldest first"""
+        with reading() as db:
+            return enrolment_requests.list_requests(db, actor(), **query)
+
+
+@blueprint.route("/enrolment-requests/approve")
+class Approval(MethodView):
+    @needs(ADMIN, Scope.PEOPLE_WRITE)
+    @blueprint.arguments(Requests)
+    @blueprint.response(200, ApprovedSchema)
+    def post(self, body: dict[str, Any]) -> Any:
+        """Enrol who was asked for, and create those who are new; what cannot be approved stays, with the reason"""
+        with writing() as db:
+            approved, left = enrolment_requests.approve(db, actor(), body["ids"], now())
+        return {"approved": approved, "left": left}
+
+
+@blueprint.route("/enrolment-requests/<id:request_id>")
+class OneEnrolmentRequest(MethodView):
+    @needs(STAFF, Scope.COURSES_WRITE)
+    @blueprint.response(204)
+    def delete(self, request_id: int) -> None:
+        """Refuse a request, as an admin; withdraw it, as staff who may change the roster"""
+        with writing() as db:
+            enrolment_requests.refuse(db, actor(), request_id, now())
 
 
 @blueprint.route("/enrolments/<id:enrolment_id>")
@@ -252,7 +340,7 @@ class RosterImport(MethodView):
     @blueprint.arguments(ImportQuery, location="query")
     @blueprint.response(200, RosterReportSchema)
     def post(self, query: dict[str, Any], course_id: int) -> Any:
-        """Enrol who is in a file in a course you lead; what is wrong with any row leaves everything as it was"""
+        """Enrol who is in a file, or ask an admin to; what is wrong with any row leaves everything as it was"""
         table = _table(course_id, {name: query.pop(name) for name in ("encoding", "delimiter", "header")})
         dry_run, kept = query.pop("dry_run"), {name: query.pop(name) for name in ("default_start", "end_missing")}
         options = Options({Column(name): where for name, where in query.items()}, **kept)
@@ -268,7 +356,7 @@ class RosterImport(MethodView):
 def _table(course_id: int, how: dict[str, Any]) -> roster_files.Table:
     """The file that was sent, read before anything is held in the database. how: of FileQuery."""
     with reading() as db:
-        access.require_course(db, actor(), course_id, lead=True)
+        access.require_course(db, actor(), course_id, roster=True)
     return roster_files.read(_sent(), **how)
 
 
@@ -286,7 +374,7 @@ def _sent() -> bytes:
 
 
 def _reported(report: Report, table: roster_files.Table, *, committed: bool) -> dict[str, Any]:
-    counts = ("rows", "new", "updated", "kept", "enrolled", "redated", "unchanged", "repeated", "ended")
+    counts = ("rows", "new", "requested", "updated", "kept", "enrolled", "redated", "unchanged", "repeated", "ended")
     return {
         "committed": committed,
         "encoding": table.encoding,

@@ -10,7 +10,7 @@ from flask.views import MethodView
 from api.context import actor, now, reading, writing
 from api.documented import Blueprint, conditional
 from api.schemas import Day, Id, Moment, PageQuery, QueryId, Text, changes, etag, expected_version, page_schema
-from api.security import EVERYBODY, STAFF, needs
+from api.security import ADMIN, EVERYBODY, STAFF, needs
 from attendance import enrolments, people
 from attendance.models import StudentStatus
 from attendance.people import LONGEST_EMAIL, LONGEST_NAME, StudentOrder
@@ -30,8 +30,14 @@ class ExternalId(Text):
         super().__init__(64, metadata={"description": description}, **kwargs)
 
 
+class StudentReference(ma.Schema):
+    id = Id(required=True)
+    external_id = ma.fields.String(required=True)
+    name = ma.fields.String(required=True)
+
+
 class StudentFields(ma.Schema):
-    """What may be changed of a student: name and email by a lead of one of their courses, the rest by an admin."""
+    """What may be changed of a student; external_id by admins only."""
 
     name = Text(LONGEST_NAME)
     email = Text(LONGEST_EMAIL, allow_none=True)
@@ -48,7 +54,7 @@ class NewStudent(ma.Schema):
     course_id = Id(
         load_default=None,
         allow_none=True,
-        metadata={"description": "a course you lead, to enrol the student in; only an admin may leave it out"},
+        metadata={"description": "a course to enrol the student in"},
     )
     starts_on = Day(load_default=None, allow_none=True, metadata={"description": "of the enrolment; default: today"})
 
@@ -61,6 +67,9 @@ class StudentSchema(ma.Schema):
     status = ma.fields.Enum(StudentStatus, by_value=True, required=True, attribute="student.status")
     has_consent = ma.fields.Boolean(required=True)
     face_images = ma.fields.Integer(required=True)
+    may_manage = ma.fields.Boolean(
+        required=True, metadata={"description": "whether identity, consent and photos of the student are for you"}
+    )
     created_at = Moment(required=True, attribute="student.created_at")
     version = ma.fields.Integer(required=True, attribute="student.version")
 
@@ -86,11 +95,11 @@ class Students(MethodView):
         with reading() as db:
             return people.list_students(db, actor(), **query)
 
-    @needs(STAFF, Scope.PEOPLE_WRITE)
+    @needs(ADMIN, Scope.PEOPLE_WRITE)
     @blueprint.arguments(NewStudent)
     @blueprint.response(201, StudentSchema)
     def post(self, body: dict[str, Any]) -> Any:
-        """Add a student, and enrol them in a course you lead"""
+        """Add a student, and enrol them in a course; others ask for one by POST /courses/{id}/enrolments"""
         enrolment = {name: body.pop(name) for name in ("course_id", "starts_on")}
         with writing() as db:
             person = enrolments.create_enrolled(db, actor(), body, now(), **enrolment)

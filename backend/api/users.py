@@ -11,7 +11,7 @@ from flask.views import MethodView
 from api.context import actor, now, options, reading, writing
 from api.documented import Blueprint, conditional
 from api.schemas import EmailAddress, Id, Moment, PageQuery, Text, changes, etag, expected_version, page_schema
-from api.security import ADMIN, STAFF, needs
+from api.security import ADMIN, needs
 from api.tokens import TokenPage
 from attendance import accounts, links, tokens
 from attendance.models import LinkPurpose, Role, UserAccount
@@ -26,6 +26,7 @@ class UserFields(ma.Schema):
     email = EmailAddress()
     name = Text(200)
     role = ma.fields.Enum(Role, by_value=True)
+    may_create_courses = ma.fields.Boolean(metadata={"description": "whether this instructor may make courses"})
 
 
 class NewUser(UserFields):
@@ -40,6 +41,7 @@ class UserSchema(ma.Schema):
     email = ma.fields.String(required=True)
     name = ma.fields.String(required=True)
     role = ma.fields.Enum(Role, by_value=True, required=True)
+    may_create_courses = ma.fields.Boolean(required=True)
     has_password = ma.fields.Function(
         lambda user: user.password_hash is not None,
         required=True,
@@ -63,20 +65,10 @@ class InvitedSchema(ma.Schema):
     invitation = ma.fields.Nested(LinkSchema, required=True)
 
 
-class ColleagueSchema(ma.Schema):
-    id = Id(required=True)
-    name = ma.fields.String(required=True)
-    email = ma.fields.String(required=True)
-
-
 class UserQuery(PageQuery):
     search = Text(100, load_default=None, metadata={"description": "a part of the name or e-mail address"})
     role = ma.fields.Enum(Role, by_value=True, load_default=None)
     disabled = ma.fields.Boolean(load_default=None)
-
-
-class LookupQuery(ma.Schema):
-    email = EmailAddress(required=True)
 
 
 @blueprint.route("")
@@ -98,17 +90,6 @@ class Users(MethodView):
             user = accounts.create_user(db, actor(), body, now())
             link = links.make_password_link(db, actor(), user.id, now())
         return {"user": user, "invitation": _handed_on(link)}, etag(user.version)
-
-
-@blueprint.route("/lookup")
-class Lookup(MethodView):
-    @needs(STAFF, Scope.COURSES_READ)
-    @blueprint.arguments(LookupQuery, location="query")
-    @blueprint.response(200, ColleagueSchema)
-    def get(self, query: dict[str, Any]) -> Any:
-        """The colleague with exactly this e-mail address"""
-        with reading() as db:
-            return accounts.look_up(db, query["email"])
 
 
 @blueprint.route("/<id:user_id>")

@@ -1,8 +1,11 @@
-"""Which courses, sessions and students somebody may reach. An admin reaches all; others those they staff."""
+"""Which courses, sessions and students somebody may reach. An admin reaches all; others the courses they staff, and
+the students of these. Teaching a course gives its sheet; identity, consent and photos of its students are for admins,
+and for staff whom an admin has appointed for enrolment.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, false, select
 from sqlalchemy.orm import Session
 
 from attendance.actor import Actor
@@ -10,26 +13,47 @@ from attendance.models import AttendanceRecord, ClassSession, Course, CourseStaf
 from errors import ForbiddenError, NotFoundError
 
 
-def require_course(db: Session, actor: Actor, course_id: int, *, change: bool = False, lead: bool = False) -> Course:
+def require_course(
+    db: Session,
+    actor: Actor,
+    course_id: int,
+    *,
+    change: bool = False,
+    lead: bool = False,
+    roster: bool = False,
+) -> Course:
     """The course, if ``actor`` may see it; with ``change`` if they may take attendance in it, with ``lead`` if they
-    may change the course, its roster, and locked sessions. Raises NotFoundError, ForbiddenError."""
+    may change the course and locked sessions, with ``roster`` if they may change who is in it. Raises NotFoundError,
+    ForbiddenError."""
     course = db.get(Course, course_id)
     if course is None:
         raise NotFoundError(f"there is no course {course_id}")
-    check_course(db, actor, course_id, change=change, lead=lead)
+    check_course(db, actor, course_id, change=change, lead=lead, roster=roster)
     return course
 
 
-def check_course(db: Session, actor: Actor, course_id: int, *, change: bool = False, lead: bool = False) -> None:
+def check_course(
+    db: Session,
+    actor: Actor,
+    course_id: int,
+    *,
+    change: bool = False,
+    lead: bool = False,
+    roster: bool = False,
+) -> None:
     if actor.is_admin:
         return
     staff = db.get(CourseStaff, (course_id, actor.user_id))
     if staff is None:
         raise ForbiddenError("you are not on the staff of this course; an admin can add you", code="foreign_course")
-    if (change or lead) and actor.role is not Role.INSTRUCTOR:
+    if (change or lead or roster) and actor.role is not Role.INSTRUCTOR:
         raise ForbiddenError("your account may only look, not change anything", code="role")
     if lead and not staff.is_lead:
         raise ForbiddenError("only a lead of this course may do this", code="not_lead")
+    if roster and not (staff.is_lead or staff.may_enrol):
+        raise ForbiddenError(
+            "only a lead of this course, or somebody appointed for enrolment, may do this", code="not_lead"
+        )
 
 
 def require_session(
@@ -57,25 +81,47 @@ def require_record(db: Session, actor: Actor, record_id: int, *, change: bool = 
     return db.get_one(AttendanceRecord, record_id, populate_existing=True)
 
 
-def require_student(db: Session, actor: Actor, student_id: int, *, change: bool = False) -> Student:
-    """The student, if ``actor`` staffs a course that the student is or was enrolled in; with ``change`` as an
-    instructor. Raises NotFoundError, ForbiddenError."""
+def require_student(db: Session, actor: Actor, student_id: int) -> Student:
+    """The student, if ``actor`` staffs a course that the student is or was enrolled in. Raises NotFoundError, the same
+    whether there is no such student or one whom they may not see."""
     student = db.get(Student, student_id)
-    if student is None:
+    if actor.is_admin and student is None:
         raise NotFoundError(f"there is no student {student_id}")
-    if actor.is_admin:
-        return student
-    taught = (
-        select(Enrolment.id)
-        .join(CourseStaff, CourseStaff.course_id == Enrolment.course_id)
-        .where(Enrolment.student_id == student_id, CourseStaff.user_id == actor.user_id)
-        .limit(1)
-    )
-    if db.scalar(taught) is None:
-        raise ForbiddenError("this student is in none of your courses", code="foreign_student")
-    if change and actor.role is not Role.INSTRUCTOR:
-        raise ForbiddenError("your account may only look, not change anything", code="role")
+    if student is None or not _includes(db, visible_student_ids(actor), student_id):
+        raise NotFoundError(f"there is no student {student_id} in your courses")
     return student
+
+
+def require_person(db: Session, actor: Actor, student_id: int) -> Student:
+    """The student, if identity, consent and photos of theirs are for ``actor``. Raises as ``require_student``, and
+    ForbiddenError."""
+    student = require_student(db, actor, student_id)
+    if not _includes(db, visible_student_ids(actor, to_manage=True), student_id):
+        raise ForbiddenError(
+            "a student's identity, consent and photos are for admins, and for staff whom an admin has appointed for "
+            "enrolment in one of the student's courses",
+            code="not_appointed",
+        )
+    return student
+
+
+def visible_student_ids(actor: Actor, *, to_manage: bool = False) -> Select[int]:
+    """A query for the ids of the students whom ``actor`` may see, to be used in an IN; with ``to_manage`` of those
+    whose identity, consent and photos are for ``actor``."""
+    if actor.is_admin:
+        return select(Student.id)
+    query = (
+        select(Enrolment.student_id)
+        .join(CourseStaff, CourseStaff.course_id == Enrolment.course_id)
+        .where(CourseStaff.user_id == actor.user_id)
+    )
+    if to_manage:
+        query = query.where(CourseStaff.may_enrol if actor.role is Role.INSTRUCTOR else false())
+    return query
+
+
+def _includes(db: Session, ids: Select[int], student_id: int) -> bool:
+    return db.scalar(select(Student.id).where(Student.id == student_id, Student.id.in_(ids))) is not None
 
 
 def visible_course_ids(actor: Actor) -> Select[int]:

@@ -50,7 +50,7 @@ def actor_of_token(database: Database, secret: str, now: datetime, request_id: s
 
 
 def actor_of(user: UserAccount, scopes: frozenset[str] | None, request_id: str | None) -> Actor:
-    return Actor(user.id, user.role, user.name, user.email, scopes, request_id)
+    return Actor(user.id, user.role, user.name, user.email, scopes, request_id, user.may_create_courses)
 
 
 def has_admin(db: Session) -> bool:
@@ -95,17 +95,9 @@ def require_user(db: Session, user_id: int) -> UserAccount:
     return user
 
 
-def look_up(db: Session, email: str) -> UserAccount:
-    """The account that may log in with exactly this address. Raises NotFoundError."""
-    user = user_by_email(db, email)
-    if user is None or user.disabled_at is not None:
-        raise NotFoundError("nobody who may log in here has this e-mail address; an admin can invite them")
-    return user
-
-
 def create_user(db: Session, actor: Actor, values: Mapping[str, Any], now: datetime) -> UserAccount:
     """A new account, without a password: its owner chooses one with a link (``attendance.links``). values: email
-    (lower case), name, role."""
+    (lower case), name, role, may_create_courses."""
     user = UserAccount(**values, created_at=now)
     db.add(user)
     _flush(db)
@@ -116,8 +108,8 @@ def create_user(db: Session, actor: Actor, values: Mapping[str, Any], now: datet
 def update_user(
     db: Session, actor: Actor, user_id: int, values: Mapping[str, Any], expected: int | None, now: datetime
 ) -> UserAccount:
-    """Change email (lower case), name or role. expected: the version it was read at. Raises ConflictError when the
-    server would be without an admin."""
+    """Change email (lower case), name, role or may_create_courses. expected: the version it was read at. Raises
+    ConflictError when the server would be without an admin."""
     user = _locked(db, user_id)
     check_version(user, expected)
     if values.get("role", user.role) is not Role.ADMIN:

@@ -10,7 +10,8 @@ from attendance.models import Role
 @dataclass(frozen=True, slots=True)
 class Actor:
     """user_id: None for the server itself (closing sessions, retention). scopes: what a program's token allows; None
-    for a person in a browser, whom only the role limits. request_id: of the request, for the audit trail."""
+    for a person in a browser, whom only the role limits. request_id: of the request, for the audit trail.
+    may_create_courses: see ``UserAccount``."""
 
     user_id: int | None
     role: Role
@@ -18,6 +19,7 @@ class Actor:
     email: str = ""
     scopes: frozenset[str] | None = None
     request_id: str | None = None
+    may_create_courses: bool = False
 
     @property
     def is_admin(self) -> bool:

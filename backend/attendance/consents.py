@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from attendance import audit
-from attendance.access import require_student
+from attendance.access import require_person
 from attendance.actor import Actor
 from attendance.models import (
     Consent,
@@ -70,7 +70,7 @@ def numbers(db: Session) -> Numbers:
 
 def list_consents(db: Session, actor: Actor, student_id: int) -> Sequence[Consent]:
     """The student's consents, the latest first."""
-    require_student(db, actor, student_id)
+    require_person(db, actor, student_id)
     query = select(Consent).where(Consent.student_id == student_id)
     return db.scalars(query.order_by(Consent.given_at.desc(), Consent.id.desc())).all()
 
@@ -100,7 +100,7 @@ def give(
     given_at: datetime | None = None,
 ) -> Consent:
     """Record that the student consented. given_at: when, default ``now``. evidence: where the proof is."""
-    require_student(db, actor, student_id, change=True)
+    require_person(db, actor, student_id)
     if actor.user_id is None:
         raise ForbiddenError("a consent is recorded by a person")
     given_at = given_at or now
@@ -137,7 +137,7 @@ def give(
 def withdraw(db: Session, actor: Actor, student_id: int, now: datetime) -> Erasure:
     """End the student's consent, and order that everything made of the face is erased; from the moment this is
     committed nobody is told who it is. The attendance stays. Raises ConflictError when there is no consent."""
-    require_student(db, actor, student_id, change=True)
+    require_person(db, actor, student_id)
     consent = _locked_consent(db, student_id)
     end_consent(consent, actor, now)
     erasure = order_erasure(db, actor, student_id, ErasureKind.FACE, now)

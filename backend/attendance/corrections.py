@@ -141,13 +141,24 @@ def import_marks(
     db: Session, actor: Actor, session_id: int, rows: Sequence[Mapping[str, object]], *, text: str = "", now: datetime
 ) -> Sequence[AttendanceRecord]:
     """Set marks from another system's list. rows: each ``external_id`` and ``status``. All of them or none."""
-    require_session(db, actor, session_id, change=True, lock=True)
+    session = require_session(db, actor, session_id, change=True, lock=True)
     names = [str(row["external_id"]) for row in rows]
-    ids = dict(db.execute(select(Student.external_id, Student.id).where(Student.external_id.in_(names))).all())
-    unknown = [{"row": row, "message": "no student has this id"} for row, name in enumerate(names) if name not in ids]
+    # only among these: whether the school has somebody else of an id is not told
+    recorded = select(AttendanceRecord.student_id).where(AttendanceRecord.session_id == session_id)
+    here = [
+        *enrolled_students(db, session.course_id, session_day(session)),
+        *db.scalars(select(Student).where(Student.id.in_(recorded))),
+    ]
+    ids = {student.external_id: student.id for student in here}
+    unknown = [
+        {"row": row, "message": "nobody in this session has this id"}
+        for row, name in enumerate(names)
+        if name not in ids
+    ]
     if unknown:
         raise InvalidRequestError(
-            "some rows name nobody; nothing was set. Import these students first, or leave the rows out",
+            "some rows name nobody who is enrolled on the day of this session; nothing was set. Enrol them first, or "
+            "leave the rows out",
             code="unknown_student",
             errors=unknown,
         )

@@ -16,7 +16,7 @@ from attendance.actor import Actor
 from attendance.models import ClassSession, Course, CourseStaff, Role, SessionState, UserAccount
 from attendance.paging import Page, page_of
 from attendance.versions import check_version
-from errors import ConflictError, InvalidRequestError, NotFoundError
+from errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
 
 
 def list_courses(
@@ -37,7 +37,12 @@ def list_courses(
 
 
 def create_course(db: Session, actor: Actor, values: Mapping[str, Any], now: datetime) -> Course:
-    """A new course. values: columns of Course. An instructor who makes one becomes its lead."""
+    """A new course. values: columns of Course. An instructor, who needs an admin's grant, becomes its lead. Raises
+    ForbiddenError."""
+    if not actor.is_admin and not actor.may_create_courses:
+        raise ForbiddenError(
+            "courses are made by admins, and by instructors whom an admin lets; ask an admin", code="not_granted"
+        )
     course = Course(**values, created_at=now)
     db.add(course)
     _flush(db, course)
@@ -89,38 +94,89 @@ def list_staff(db: Session, actor: Actor, course_id: int) -> Sequence[CourseStaf
     return db.scalars(query).all()
 
 
-def put_staff(db: Session, actor: Actor, course_id: int, user_id: int, now: datetime, *, is_lead: bool) -> CourseStaff:
-    """Put somebody on the staff of the course, or change whether they lead it. Raises InvalidRequestError for an
-    account that cannot."""
-    require_course(db, actor, course_id, lead=True)
+def put_staff(
+    db: Session,
+    actor: Actor,
+    course_id: int,
+    user_id: int,
+    now: datetime,
+    *,
+    is_lead: bool,
+    may_enrol: bool | None = None,
+) -> CourseStaff:
+    """Put somebody on the staff of the course, or change whether they lead it or are appointed for enrolment (None: as
+    it is). A lead changes only who of the staff leads; which other accounts there are, they are not told. Raises
+    InvalidRequestError for an account that cannot."""
+    _lock_staff(db, actor, course_id)
+    staff = db.get(CourseStaff, (course_id, user_id), populate_existing=True)
+    if not actor.is_admin and (staff is None or may_enrol not in (None, staff.may_enrol)):
+        raise ForbiddenError(
+            "only an admin puts somebody on the staff of a course or appoints them for enrolment", code="role"
+        )
     user = db.get(UserAccount, user_id)
     if user is None or user.disabled_at is not None:
         raise NotFoundError(f"there is no user {user_id} who could be on the staff")
-    if is_lead and user.role is Role.VIEWER:
-        raise InvalidRequestError("a viewer cannot lead a course; change the role of the account first", code="role")
-    staff = db.get(CourseStaff, (course_id, user_id))
+    if user.role is Role.VIEWER and (is_lead or may_enrol):
+        raise InvalidRequestError(
+            "a viewer neither leads a course nor enrols; change the role of the account first", code="role"
+        )
     if staff is None:
-        staff = CourseStaff(course_id=course_id, user_id=user_id, is_lead=is_lead, added_at=now)
+        staff = CourseStaff(course_id=course_id, user_id=user_id, added_at=now, is_lead=False, may_enrol=False)
         db.add(staff)
+    elif staff.is_lead and not is_lead:
+        _check_not_last_lead(db, actor, staff)
     staff.is_lead = is_lead
+    if may_enrol is not None:
+        staff.may_enrol = may_enrol
     db.flush()
-    audit.record(db, actor, "course.staff.put", "course", course_id, now, user_id=user_id, is_lead=is_lead)
+    audit.record(
+        db,
+        actor,
+        "course.staff.put",
+        "course",
+        course_id,
+        now,
+        user_id=user_id,
+        is_lead=is_lead,
+        may_enrol=staff.may_enrol,
+    )
     return staff
 
 
 def remove_staff(db: Session, actor: Actor, course_id: int, user_id: int, now: datetime) -> None:
     """Take somebody off the staff. An instructor cannot take off themselves as the last lead."""
-    require_course(db, actor, course_id, lead=True)
-    staff = db.get(CourseStaff, (course_id, user_id))
+    _lock_staff(db, actor, course_id)
+    staff = db.get(CourseStaff, (course_id, user_id), populate_existing=True)
     if staff is None:
         raise NotFoundError(f"user {user_id} is not on the staff of this course")
-    others = select(CourseStaff.user_id).where(
-        CourseStaff.course_id == course_id, CourseStaff.is_lead, CourseStaff.user_id != user_id
-    )
-    if staff.is_lead and not actor.is_admin and db.scalar(others) is None:
-        raise ConflictError("somebody else must lead the course first", code="last_lead")
+    if staff.is_lead:
+        _check_not_last_lead(db, actor, staff)
     db.delete(staff)
     audit.record(db, actor, "course.staff.remove", "course", course_id, now, user_id=user_id)
+
+
+def _lock_staff(db: Session, actor: Actor, course_id: int) -> None:
+    """Two leads who give up at once must not leave the course without one."""
+    require_course(db, actor, course_id, lead=True)
+    db.get_one(Course, course_id, with_for_update={"key_share": True}, populate_existing=True)
+    require_course(db, actor, course_id, lead=True)
+
+
+def _check_not_last_lead(db: Session, actor: Actor, staff: CourseStaff) -> None:
+    """Raise ConflictError if nobody else who may log in leads the course; an admin may leave it so."""
+    others = (
+        select(CourseStaff.user_id)
+        .join(CourseStaff.user)
+        .where(
+            CourseStaff.course_id == staff.course_id,
+            CourseStaff.is_lead,
+            CourseStaff.user_id != staff.user_id,
+            UserAccount.role != Role.VIEWER,
+            UserAccount.disabled_at.is_(None),
+        )
+    )
+    if not actor.is_admin and db.scalar(others.limit(1)) is None:
+        raise ConflictError("somebody else must lead the course first", code="last_lead")
 
 
 def _flush(db: Session, course: Course) -> None:

@@ -8,18 +8,28 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, delete, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
 from attendance import audit, external_ids, people
-from attendance.access import require_course, require_student
+from attendance.access import require_course, require_student, visible_student_ids
 from attendance.actor import Actor
 from attendance.days import local_day
-from attendance.models import AttendanceRecord, ClassSession, Course, Enrolment, Student, StudentStatus
+from attendance.models import (
+    AttendanceRecord,
+    ClassSession,
+    Course,
+    CourseStaff,
+    Enrolment,
+    EnrolmentRequest,
+    Student,
+    StudentStatus,
+)
 from attendance.paging import Page, page_of
+from attendance.parts import parts
 from attendance.rosters import enrolled_on
 from attendance.spreadsheets import csv_file
-from errors import ConflictError, InvalidRequestError, NotFoundError
+from errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
 
 # The columns of an exported roster; an import knows them again.
 EXPORTED = ("external_id", "name", "email", "starts_on", "ends_on")
@@ -69,7 +79,7 @@ def roster(
         limit=limit,
         values=lambda enrolment: (enrolment.student.name, enrolment.id),
     )
-    persons = people.persons_of(db, [enrolment.student for enrolment in page.items])
+    persons = people.persons_of(db, actor, [enrolment.student for enrolment in page.items])
     entries = [
         RosterEntry(enrolment, person, state_on(enrolment, day))
         for enrolment, person in zip(page.items, persons, strict=True)
@@ -100,16 +110,75 @@ def enrol(
     *,
     student_id: int | None = None,
     external_id: str | None = None,
+    name: str | None = None,
+    email: str | None = None,
     starts_on: date | None = None,
     ends_on: date | None = None,
-) -> Enrolment:
-    """Enrol a student, named by one of ``student_id`` (one whom ``actor`` may see) and ``external_id``. starts_on:
-    default: today in the course's time zone. Raises ConflictError when the student is enrolled on one of these days."""
+) -> Enrolment | EnrolmentRequest:
+    """Enrol a student, named by one of ``student_id`` (one whom ``actor`` may see) and ``external_id``; or ask an admin
+    to, for whom ``actor`` may not enrol at once (see ``enrollable_ids``): in the same way whether the id is a student's
+    or nobody's. name, email: for the admin, who creates the student where there is none. starts_on: default: today in
+    the course's time zone. Raises ConflictError when the student is enrolled on one of these days."""
     course = lock_roster(db, actor, course_id)
+    starts_on = starts_on or local_day(now, course.timezone)
+    _check_days(starts_on, ends_on)
     student = _named(db, actor, student_id, external_id)
-    if student.status is StudentStatus.ERASED:
+    if student is not None and student.status is StudentStatus.ERASED:
         raise ConflictError("this student was erased", code="erased")
-    return _enrol(db, actor, course, student, now, starts_on, ends_on)
+    if student is not None and db.scalar(enrollable_ids(db, actor, course_id).where(Student.id == student.id)):
+        return enrol_student(db, actor, course, student, now, starts_on, ends_on)
+    if actor.is_admin:
+        raise NotFoundError(f"there is no student with the id {external_id}; create them first")
+    if student is not None:
+        external_id, name = student.external_id, name or student.name
+    values = {"external_id": external_id or "", "name": name or "", "email": email}
+    people.check_values(values)
+    return request_enrolment(db, actor, course, values, starts_on, ends_on, now)
+
+
+def enrollable_ids(db: Session, actor: Actor, course_id: int) -> Select[int]:
+    """A query for the ids of the students whom ``actor`` may enrol in the course without asking: those they may see.
+    Who is appointed for enrolment in the course gains rights over whom they enrol, and must have had them before."""
+    staff = db.get(CourseStaff, (course_id, actor.user_id)) if actor.user_id is not None else None
+    to_manage = staff is not None and staff.may_enrol
+    return select(Student.id).where(Student.id.in_(visible_student_ids(actor, to_manage=to_manage)))
+
+
+def request_enrolment(
+    db: Session,
+    actor: Actor,
+    course: Course,
+    values: Mapping[str, Any],
+    starts_on: date,
+    ends_on: date | None,
+    now: datetime,
+) -> EnrolmentRequest:
+    """Ask an admin to enrol somebody; it takes the place of an earlier request for the same id. values: external_id,
+    name, email. Nothing is looked up of students: whether there is one of this id is not told."""
+    forget_requests(db, course.id, [external_ids.key_of(values["external_id"])])
+    request = EnrolmentRequest(
+        course=course,
+        external_key=external_ids.key_of(values["external_id"]),
+        starts_on=starts_on,
+        ends_on=ends_on,
+        requested_by=actor.user_id,
+        requested_at=now,
+        **values,
+    )
+    db.add(request)
+    db.flush()
+    audit.record(db, actor, "enrolment_request.create", "enrolment_request", request.id, now, course_id=course.id)
+    return request
+
+
+def forget_requests(db: Session, course_id: int, keys: Sequence[str]) -> None:
+    """Who is enrolled, or asked for anew, waits no more."""
+    for some in parts(keys):
+        db.execute(
+            delete(EnrolmentRequest).where(
+                EnrolmentRequest.course_id == course_id, EnrolmentRequest.external_key.in_(some)
+            )
+        )
 
 
 def create_enrolled(
@@ -121,19 +190,18 @@ def create_enrolled(
     course_id: int | None = None,
     starts_on: date | None = None,
 ) -> people.Person:
-    """A new student, enrolled in ``course_id``; only an admin may leave it out. values, starts_on: see
-    ``people.create_student`` and ``enrol``."""
-    if course_id is None and not actor.is_admin:
-        raise InvalidRequestError(
-            "name a course that you lead as course_id; the student is enrolled in it",
-            code="course_required",
-            errors=[{"field": "course_id", "message": "is needed"}],
+    """A new student, enrolled in ``course_id`` if that is given. values, starts_on: see ``people.create_student`` and
+    ``enrol``. For admins only: that an id is taken would tell others that the school has somebody of it."""
+    if not actor.is_admin:
+        raise ForbiddenError(
+            "students are created by admins; ask for one by POST /courses/{id}/enrolments with the id and the name",
+            code="role",
         )
     course = lock_roster(db, actor, course_id) if course_id is not None else None
     student = people.create_student(db, actor, values, now)
     if course is not None:
-        _enrol(db, actor, course, student, now, starts_on, None)
-    return people.persons_of(db, [student])[0]
+        enrol_student(db, actor, course, student, now, starts_on or local_day(now, course.timezone), None)
+    return people.persons_of(db, actor, [student])[0]
 
 
 def update_enrolment(
@@ -190,44 +258,42 @@ def delete_enrolment(db: Session, actor: Actor, enrolment_id: int, now: datetime
 
 
 def lock_roster(db: Session, actor: Actor, course_id: int) -> Course:
-    """The course, if ``actor`` leads it, held until the transaction ends: as whoever changes who is enrolled must do
-    before looking at it. What only refers to the course need not wait."""
-    require_course(db, actor, course_id, lead=True)
+    """The course, if ``actor`` may change its roster, held until the transaction ends: as whoever changes who is
+    enrolled must do before looking at it. What only refers to the course need not wait."""
+    require_course(db, actor, course_id, roster=True)
     return db.get_one(Course, course_id, with_for_update={"key_share": True}, populate_existing=True)
 
 
-def _enrol(
+def enrol_student(
     db: Session,
     actor: Actor,
     course: Course,
     student: Student,
     now: datetime,
-    starts_on: date | None,
+    starts_on: date,
     ends_on: date | None,
 ) -> Enrolment:
-    starts_on = starts_on or local_day(now, course.timezone)
-    _check_days(starts_on, ends_on)
+    """Enrol ``student``, whom ``actor`` may. The caller holds ``lock_roster``. Raises ConflictError, having changed
+    nothing, when the student is enrolled on one of these days."""
     _check_free(db, course.id, student.id, starts_on, ends_on)
     enrolment = Enrolment(course=course, student=student, starts_on=starts_on, ends_on=ends_on, created_at=now)
     db.add(enrolment)
     db.flush()
+    forget_requests(db, course.id, [student.external_key])
     audit.record(
         db, actor, "enrolment.create", "enrolment", enrolment.id, now, course_id=course.id, student_id=student.id
     )
     return enrolment
 
 
-def _named(db: Session, actor: Actor, student_id: int | None, external_id: str | None) -> Student:
+def _named(db: Session, actor: Actor, student_id: int | None, external_id: str | None) -> Student | None:
+    """The student, if ``actor`` may see them."""
     if (student_id is None) == (external_id is None):
         raise InvalidRequestError("name the student by one of student_id and external_id", code="student")
     if student_id is not None:
         return require_student(db, actor, student_id)
-    # who knows the school's number of a student may enrol them; numbers of rows anybody could try out
     key = external_ids.key_of(external_id or "")
-    student = db.scalar(select(Student).where(Student.external_key == key))
-    if student is None:
-        raise NotFoundError(f"there is no student with the id {external_id}; create them first")
-    return student
+    return db.scalar(select(Student).where(Student.external_key == key, Student.id.in_(visible_student_ids(actor))))
 
 
 def _require_enrolment(db: Session, actor: Actor, enrolment_id: int) -> Enrolment:

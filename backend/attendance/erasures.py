@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from attendance import audit, consents, external_ids, own_data, people
@@ -15,6 +15,7 @@ from attendance.access import require_student
 from attendance.actor import Actor, system_actor
 from attendance.models import (
     Consent,
+    EnrolmentRequest,
     Erasure,
     ErasureKind,
     Excuse,
@@ -61,7 +62,7 @@ def order(db: Session, actor: Actor, student_id: int, confirmation: str, now: da
     attendance of nobody in particular stays. confirmation: the student's external id, typed by the admin."""
     if not actor.is_admin:
         raise ForbiddenError("only an admin erases a student", code="role")
-    require_student(db, actor, student_id, change=True)
+    require_student(db, actor, student_id)
     student = people.lock_student(db, student_id)
     if student.status is StudentStatus.ERASED:
         raise ConflictError("this student was erased already", code="erased")
@@ -231,6 +232,7 @@ def _order_student(db: Session, actor: Actor, student: Student, now: datetime) -
     if consent is not None:
         consents.end_consent(consent, actor, now)
     erasure = consents.order_erasure(db, actor, student.id, ErasureKind.STUDENT, now)
+    db.execute(delete(EnrolmentRequest).where(EnrolmentRequest.external_key == student.external_key))
     student.external_id = student.name = external_ids.erased_id(student.id)
     student.email, student.status = None, StudentStatus.ERASED
     student.version += 1

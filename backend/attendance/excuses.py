@@ -121,15 +121,16 @@ def create_excuse(
             errors=[{"field": "ends_on", "message": "before starts_on"}],
         )
     _check(db, actor, course_id)
-    student = db.get(Student, student_id)
-    if student is None:
-        raise NotFoundError(f"there is no student {student_id}")
+    # before it is looked up: who is in no course of theirs and who does not exist are one to an instructor
     if course_id is not None and not _enrolled(db, course_id, student_id):
         raise InvalidRequestError(
             "this student is not enrolled in the course; enrol them first",
             code="not_enrolled",
             errors=[{"field": "student_id", "message": "not enrolled in the course"}],
         )
+    student = db.get(Student, student_id)
+    if student is None:
+        raise NotFoundError(f"there is no student {student_id}")
     # before the excuse is there: a session that is being settled now waits for it, or is waited for
     sessions = _sessions(db, student_id, course_id, starts_on, ends_on)
     excuse = Excuse(

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from attendance import audit
-from attendance.access import require_student
+from attendance.access import require_person
 from attendance.actor import Actor
 from attendance.consents import active_consent, require_consent
 from attendance.models import Consent, Erasure, FaceImage, FaceImageState, Student, StudentStatus
@@ -36,23 +36,28 @@ class KeptImage:
 
 def list_images(db: Session, actor: Actor, student_id: int) -> Sequence[FaceImage]:
     """The student's images, the latest first."""
-    require_student(db, actor, student_id)
+    require_person(db, actor, student_id)
     query = select(FaceImage).where(FaceImage.student_id == student_id, FaceImage.state == FaceImageState.STORED)
     return db.scalars(query.order_by(FaceImage.id.desc())).all()
 
 
-def require_image(db: Session, actor: Actor, image_id: int, *, change: bool = False) -> FaceImage:
-    """The stored image, if ``actor`` may reach its student. Raises NotFoundError, ForbiddenError."""
+def require_image(db: Session, actor: Actor, image_id: int) -> FaceImage:
+    """The stored image, if photos of its student are for ``actor``. Raises NotFoundError, the same for an image of
+    somebody whom they may not see as for none; ForbiddenError."""
     image = db.get(FaceImage, image_id, populate_existing=True)
+    if image is not None and image.state is FaceImageState.STORED:
+        try:
+            require_person(db, actor, image.student_id)
+        except NotFoundError:
+            image = None
     if image is None or image.state is not FaceImageState.STORED:
         raise NotFoundError(f"there is no face image {image_id}")
-    require_student(db, actor, image.student_id, change=change)
     return image
 
 
 def check_may_enrol(db: Session, actor: Actor, student_id: int) -> str:
     """Raise unless ``actor`` may have a picture of the student's face looked at; the student's external id."""
-    student = require_student(db, actor, student_id, change=True)
+    student = require_person(db, actor, student_id)
     if student.status is StudentStatus.ERASED:
         raise ConflictError("this student was erased", code="erased")
     if active_consent(db, student_id) is None:
@@ -128,7 +133,7 @@ def finish(db: Session, image_id: int) -> bool:
 
 def begin_removal(db: Session, actor: Actor, image_id: int, now: datetime) -> KeptImage:
     """Take an image out of use; its file is to be deleted, then ``forget`` called."""
-    image = require_image(db, actor, image_id, change=True)
+    image = require_image(db, actor, image_id)
     image.state = FaceImageState.ERASING
     audit.record(db, actor, "face.delete", "student", image.student_id, now, face_id=image.id)
     return _kept(image)

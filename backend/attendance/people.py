@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from attendance import audit, external_ids
-from attendance.access import require_course, require_student, visible_course_ids
+from attendance.access import require_course, require_person, require_student, visible_student_ids
 from attendance.actor import Actor
 from attendance.models import (
     Consent,
-    CourseStaff,
     Enrolment,
     Erasure,
     ErasureKind,
@@ -47,11 +46,13 @@ class StudentOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A student, whether a consent is active, and how many face images are stored."""
+    """A student, whether a consent is active, how many face images are stored, and whether identity, consent and photos
+    are for whoever asks."""
 
     student: Student
     has_consent: bool
     face_images: int
+    may_manage: bool
 
 
 def list_students(
@@ -72,9 +73,9 @@ def list_students(
     query = select(Student)
     if course_id is not None:
         require_course(db, actor, course_id)
-        query = query.where(_enrolled(Enrolment.course_id == course_id))
+        query = query.where(Student.id.in_(select(Enrolment.student_id).where(Enrolment.course_id == course_id)))
     elif not actor.is_admin:
-        query = query.where(_enrolled(Enrolment.course_id.in_(visible_course_ids(actor))))
+        query = query.where(Student.id.in_(visible_student_ids(actor)))
     query = query.where(Student.status == status if status else Student.status != StudentStatus.ERASED)
     if has_consent is not None:
         active = exists().where(Consent.student_id == Student.id, Consent.withdrawn_at.is_(None))
@@ -85,7 +86,7 @@ def list_students(
     query = matching(query, q)
     first = Student.name if sort is StudentOrder.NAME else Student.external_id
     page = page_of(db, query, (first, Student.id), cursor=cursor, limit=limit)
-    return Page(persons_of(db, page.items), page.next_cursor)
+    return Page(persons_of(db, actor, page.items), page.next_cursor)
 
 
 def matching(query: Select[Any], q: str | None) -> Select[Any]:
@@ -97,11 +98,16 @@ def matching(query: Select[Any], q: str | None) -> Select[Any]:
     return query
 
 
-def persons_of(db: Session, students: Sequence[Student]) -> list[Person]:
+def persons_of(db: Session, actor: Actor, students: Sequence[Student]) -> list[Person]:
     """``students`` with what is asked of each most often."""
-    consented = consenting(db, [student.id for student in students])
-    images = image_counts(db, [student.id for student in students])
-    return [Person(student, student.id in consented, images.get(student.id, 0)) for student in students]
+    ids = [student.id for student in students]
+    consented, images = consenting(db, ids), image_counts(db, ids)
+    managed = select(Student.id).where(Student.id.in_(ids), Student.id.in_(visible_student_ids(actor, to_manage=True)))
+    theirs = frozenset(db.scalars(managed))
+    return [
+        Person(student, student.id in consented, images.get(student.id, 0), student.id in theirs)
+        for student in students
+    ]
 
 
 def consenting(db: Session, student_ids: Sequence[int]) -> frozenset[int]:
@@ -121,7 +127,7 @@ def image_counts(db: Session, student_ids: Sequence[int]) -> dict[int, int]:
 
 
 def read_student(db: Session, actor: Actor, student_id: int) -> Person:
-    return persons_of(db, [require_student(db, actor, student_id)])[0]
+    return persons_of(db, actor, [require_student(db, actor, student_id)])[0]
 
 
 def check_values(values: Mapping[str, Any]) -> None:
@@ -168,8 +174,8 @@ def email_problem(email: str) -> str | None:
 
 
 def create_student(db: Session, actor: Actor, values: Mapping[str, Any], now: datetime) -> Student:
-    """A new student. values: external_id, name, email. An instructor enrols the student in the same transaction, see
-    ``enrolments.create_enrolled``. Raises InvalidRequestError, ConflictError when the id is taken."""
+    """A new student. values: external_id, name, email. Raises InvalidRequestError, ConflictError when the id is taken:
+    for admins only, as it tells that the id is."""
     check_values(values)
     _check_not_erasing(db, values["external_id"])
     student = Student(**values, status=StudentStatus.ACTIVE, created_at=now, version=1)
@@ -182,10 +188,11 @@ def create_student(db: Session, actor: Actor, values: Mapping[str, Any], now: da
 def update_student(
     db: Session, actor: Actor, student_id: int, values: Mapping[str, Any], expected: int | None, now: datetime
 ) -> Person:
-    """Change a student's name or email (an admin, or a lead of one of the student's courses), status or external_id
-    (an admin; the latter only while nothing is filed under it, and models forget the old one)."""
-    require_student(db, actor, student_id, change=True)
-    _check_may_change(db, actor, student_id, values)
+    """Change a student's name, email or status, or the external_id: an admin, as it tells whether another student has
+    it, and only while nothing is filed under the old one, which models forget."""
+    require_person(db, actor, student_id)
+    if "external_id" in values and not actor.is_admin:
+        raise ForbiddenError("only an admin changes a student's external_id", code="role")
     student = lock_student(db, student_id)
     if student.status is StudentStatus.ERASED:
         raise ConflictError("this student was erased", code="erased")
@@ -200,7 +207,7 @@ def update_student(
     student.version += 1
     _flush(db, student.external_id)
     audit.record(db, actor, "student.update", "student", student_id, now, fields=sorted(values))
-    return persons_of(db, [student])[0]
+    return persons_of(db, actor, [student])[0]
 
 
 def lock_student(db: Session, student_id: int) -> Student:
@@ -222,18 +229,6 @@ def id_taken(external_id: str) -> ConflictError:
         code="duplicate",
         errors=[{"field": "external_id", "message": "exists already"}],
     )
-
-
-def _check_may_change(db: Session, actor: Actor, student_id: int, fields: Iterable[str]) -> None:
-    if actor.is_admin:
-        return
-    for_admins = sorted({"status", "external_id"}.intersection(fields))
-    if for_admins:
-        raise ForbiddenError(f"only an admin changes a student's {' and '.join(for_admins)}", code="role")
-    led = select(CourseStaff.course_id).where(CourseStaff.user_id == actor.user_id, CourseStaff.is_lead)
-    query = select(Enrolment.id).where(Enrolment.student_id == student_id, Enrolment.course_id.in_(led))
-    if db.scalar(query.limit(1)) is None:
-        raise ForbiddenError("only a lead of one of this student's courses may change this", code="not_lead")
 
 
 def _check_nothing_filed(db: Session, student_id: int) -> None:
@@ -271,10 +266,6 @@ def _retire_id(db: Session, actor: Actor, student: Student, now: datetime) -> No
             requested_at=now,
         )
     )
-
-
-def _enrolled(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return Student.id.in_(select(Enrolment.student_id).where(condition))
 
 
 def _flush(db: Session, external_id: str) -> None:

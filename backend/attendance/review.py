@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from attendance import audit, marks, rosters, settling
-from attendance.access import require_course, require_session, visible_course_ids
+from attendance.access import require_course, require_session, visible_course_ids, visible_student_ids
 from attendance.actor import Actor
 from attendance.faces_seen import candidate_bands
 from attendance.frames_taken import named, with_consent
@@ -64,7 +64,7 @@ def list_items(
 
 
 def get_item(db: Session, actor: Actor, item_id: int) -> dict[str, Any]:
-    """An item, with the ids of the face images of each candidate, to compare."""
+    """An item, with the ids of the face images of each candidate, to compare, where photos are for ``actor``."""
     item = _require_item(db, actor, item_id)
     return _one_shown(db, actor, item)
 
@@ -218,9 +218,14 @@ def _has_crop(item: ReviewItem, now: datetime) -> bool:
 def _one_shown(db: Session, actor: Actor, item: ReviewItem) -> dict[str, Any]:
     (shown,) = _shown(db, actor, [item])
     ids = [candidate["student"]["id"] for candidate in shown["candidates"]]
+    theirs = visible_student_ids(actor, to_manage=True)
     query = (
         select(FaceImage.student_id, FaceImage.id)
-        .where(FaceImage.student_id.in_(ids), FaceImage.state == FaceImageState.STORED)
+        .where(
+            FaceImage.student_id.in_(ids),
+            FaceImage.student_id.in_(theirs),
+            FaceImage.state == FaceImageState.STORED,
+        )
         .order_by(FaceImage.id)
     )
     images = db.execute(query).all() if ids else []

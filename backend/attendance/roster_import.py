@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 from attendance import audit
 from attendance.access import require_course
 from attendance.actor import Actor
-from attendance.enrolments import lock_roster
-from attendance.models import Enrolment, Student, StudentStatus
+from attendance.enrolments import forget_requests, lock_roster
+from attendance.models import Enrolment, EnrolmentRequest, Student, StudentStatus
 from attendance.parts import parts
 from attendance.roster_columns import Mapped, guess
 from attendance.roster_files import Row, Table, shown
 from attendance.roster_plan import Options, Plan, Report
-from attendance.roster_rows import MOST_SHOWN
+from attendance.roster_rows import MOST_SHOWN, RosterRow
 from errors import ConflictError, InvalidRequestError
 
 PREVIEWED = 20  # rows
@@ -43,13 +43,13 @@ def preview(table: Table) -> Preview:
 
 def rehearse(db: Session, actor: Actor, course_id: int, table: Table, options: Options, now: datetime) -> Report:
     """What ``import_roster`` would do, with everything that is wrong."""
-    course = require_course(db, actor, course_id, lead=True)
+    course = require_course(db, actor, course_id, roster=True)
     return Plan(db, actor, course, table, options, now).report
 
 
 def import_roster(db: Session, actor: Actor, course_id: int, table: Table, options: Options, now: datetime) -> Report:
-    """Enrol who is in the file. Raises InvalidRequestError, with the rows, when anything is wrong: then nothing is
-    changed; and when the encoding was only guessed."""
+    """Enrol who is in the file, or ask an admin to. Raises InvalidRequestError, with the rows, when anything is wrong:
+    then nothing is changed; and when the encoding was only guessed."""
     course = lock_roster(db, actor, course_id)
     if not table.encoding_is_certain:
         raise InvalidRequestError(
@@ -67,7 +67,7 @@ def import_roster(db: Session, actor: Actor, course_id: int, table: Table, optio
             code="rows",
             errors=report.errors.first,
         )
-    _carry_out(db, plan, now)
+    _carry_out(db, actor, plan, now)
     audit.record(
         db,
         actor,
@@ -77,6 +77,7 @@ def import_roster(db: Session, actor: Actor, course_id: int, table: Table, optio
         now,
         rows=report.rows,
         new=report.new,
+        requested=report.requested,
         updated=report.updated,
         enrolled=report.enrolled,
         redated=report.redated,
@@ -85,7 +86,7 @@ def import_roster(db: Session, actor: Actor, course_id: int, table: Table, optio
     return report
 
 
-def _carry_out(db: Session, plan: Plan, now: datetime) -> None:
+def _carry_out(db: Session, actor: Actor, plan: Plan, now: datetime) -> None:
     ids = {key: student.id for key, student in plan.known.items()} | _create_students(db, plan, now)
     _change_students(db, plan)
     periods = [period for of_student in plan.periods.values() for period in of_student]
@@ -102,6 +103,12 @@ def _carry_out(db: Session, plan: Plan, now: datetime) -> None:
     ]
     if added:
         db.execute(insert(Enrolment), added)
+    enrolled = [period.key for period in periods if period.id is None]
+    forget_requests(db, plan.course.id, [*enrolled, *plan.requests])
+    if plan.requests:
+        db.execute(
+            insert(EnrolmentRequest), [_asked(row, plan.course.id, actor, now) for row in plan.requests.values()]
+        )
     last_days = {period.id: period.ends_on for period in periods if period.changed}
     last_days |= {period.id: plan.today for period in plan.left if period.starts_on <= plan.today}
     _execute_many(
@@ -111,6 +118,20 @@ def _carry_out(db: Session, plan: Plan, now: datetime) -> None:
     )
     for some in parts([period.id for period in plan.left if period.starts_on > plan.today]):
         db.execute(delete(Enrolment).where(Enrolment.id.in_(some)))
+
+
+def _asked(row: RosterRow, course_id: int, actor: Actor, now: datetime) -> dict[str, Any]:
+    return {
+        "course_id": course_id,
+        "external_id": row.external_id,
+        "external_key": row.key,
+        "name": row.name,
+        "email": row.email,
+        "starts_on": row.starts_on,
+        "ends_on": row.ends_on,
+        "requested_by": actor.user_id,
+        "requested_at": now,
+    }
 
 
 def _create_students(db: Session, plan: Plan, now: datetime) -> dict[str, int]:

@@ -1,22 +1,25 @@
 """What a roster file would change in a course, worked out row by row.
 
-Who is in the file is enrolled; who is new is created. What is known of a student already is changed only by an admin:
-one instructor's list should not rename the student of another.
+An admin's import enrols who is in the file and creates who is new. Anybody else's enrols those whom they may
+(``enrolments.enrollable_ids``) and asks an admin for the rest, in the same way whether there is a student of the id or
+not. What is known of a student already is changed only by an admin: one instructor's list should not rename the student
+of another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from attendance import people
 from attendance.actor import Actor
 from attendance.days import local_day
-from attendance.models import Course, Enrolment, Student, StudentStatus
+from attendance.enrolments import enrollable_ids
+from attendance.models import Course, Enrolment, EnrolmentRequest, Student, StudentStatus
 from attendance.parts import parts
 from attendance.roster_columns import Column, mapped
 from attendance.roster_files import Table
@@ -35,7 +38,8 @@ class Options:
 
 @dataclass(slots=True)
 class Report:
-    """What an import does, or did. rows: with a student. new: students created. updated: whose name or email changes.
+    """What an import does, or did. rows: with a student. new: students created. requested: for whom an admin is asked.
+    updated: whose name or email changes.
     kept: whose name or email is another here, and stays. enrolled: enrolments made. redated: enrolments whose days
     change. unchanged: rows of which everything is so already. repeated: rows that are there twice. ended: enrolments
     of students who are not in the file. kept_rows, ended_students (external ids): the first MOST_SHOWN."""
@@ -43,6 +47,7 @@ class Report:
     mapping: Mapping[Column, int]
     rows: int = 0
     new: int = 0
+    requested: int = 0
     updated: int = 0
     kept: int = 0
     enrolled: int = 0
@@ -83,9 +88,10 @@ class Period:
 
 
 class Plan:
-    """What is to be done, worked out without changing anything. known: the students of the file who exist. new: the
-    others. periods: the enrolments of the course as they will be; both by the student's key. left: enrolments that end
-    because their student is not in the file. today: in the course's time zone."""
+    """What is to be done, worked out without changing anything. known: the students of the file who exist and whom
+    ``actor`` may enrol. new: the others, whom an admin creates. requests: the others, whom everybody else asks for.
+    periods: the enrolments of the course as they will be; all by the student's key. left: enrolments that end because
+    their student is not in the file. today: in the course's time zone."""
 
     def __init__(
         self, db: Session, actor: Actor, course: Course, table: Table, options: Options, now: datetime
@@ -93,13 +99,16 @@ class Plan:
         self._db, self._actor, self._options = db, actor, options
         self.course = course
         self.today = local_day(now, course.timezone)
+        self.default_start = options.default_start or self.today
         self.report = report = Report(mapped(table.header, table.width, options.said))
         report.rows = len(table.rows)
         rows = list(read_rows(table, report.mapping, report.errors))
-        self.known = dict(_students(db, {row.key for row in rows}))
+        self.known = dict(_students(db, {row.key for row in rows}, enrollable_ids(db, actor, course.id)))
         self.periods = _periods_of(db, course.id)
         self._erasing = people.being_erased(db)
         self.new: dict[str, RosterRow] = {}
+        self.requests: dict[str, RosterRow] = {}
+        self._waiting = {} if actor.is_admin else _waiting(db, course.id)
         self.left: list[Period] = []
         first: dict[str, RosterRow] = {}
         for row in rows:
@@ -110,6 +119,7 @@ class Plan:
 
     def _row(self, row: RosterRow, earlier: RosterRow | None) -> None:
         report, known = self.report, self.known.get(row.key)
+        asks = known is None and not self._actor.is_admin
         if known is not None and known.external_id != row.external_id:
             self._wrong(
                 row,
@@ -120,10 +130,15 @@ class Plan:
             self._wrong(row, Column.EXTERNAL_ID, f"differs from the one in row {earlier.number} only in case or form")
         elif earlier is not None and earlier.said == row.said:
             report.repeated += 1
-        elif earlier is not None and not _is_another_period(earlier, row):
+        elif earlier is not None and (asks or not _is_another_period(earlier, row)):
             self._wrong(row, Column.EXTERNAL_ID, f"is in row {earlier.number} already, with something else beside it")
         elif known is None and row.name is None:
-            self._wrong(row, Column.NAME, "is empty, and there is no student with this id yet")
+            missing = (
+                "an admin is asked for this student and needs it" if asks else "there is no student with this id yet"
+            )
+            self._wrong(row, Column.NAME, f"is empty, and {missing}")
+        elif asks:
+            self._request(row)
         elif known is None and row.key in self._erasing:
             self._wrong(
                 row, Column.EXTERNAL_ID, "was another student's, who is still being erased; try again in a minute"
@@ -132,6 +147,19 @@ class Plan:
             changed = self._student(row, known) if earlier is None else False
             changed |= self._enrolment(row)
             report.unchanged += not changed
+
+    def _request(self, row: RosterRow) -> None:
+        waiting = self._waiting.get(row.key)
+        start = row.starts_on or (waiting.starts_on if waiting is not None else self.default_start)
+        if row.ends_on is not None and row.ends_on < start:
+            self._wrong(row, Column.ENDS_ON, f"is before the enrolment begins, {start}")
+            return
+        wanted = replace(row, starts_on=start)
+        if waiting is not None and wanted.said == _row_of(waiting):
+            self.report.unchanged += 1
+        else:
+            self.requests[row.key] = wanted
+            self.report.requested += 1
 
     def _student(self, row: RosterRow, known: Known | None) -> bool:
         """Whether something is created or changed, or would have been."""
@@ -156,7 +184,7 @@ class Plan:
         periods = self.periods.setdefault(row.key, [])
         period = self._meant(row, periods)
         if period is None:
-            start = row.starts_on or self._options.default_start or self.today
+            start = row.starts_on or self.default_start
             return self._add(row, periods, Period(row.key, start, row.ends_on))
         ends_on = self._last_day(row, period)
         if ends_on == period.ends_on:
@@ -227,13 +255,31 @@ def _is_another_period(earlier: RosterRow, row: RosterRow) -> bool:
     )
 
 
-def _students(db: Session, keys: Iterable[str]) -> Iterator[tuple[str, Known]]:
+def _students(db: Session, keys: Iterable[str], among: Select[int]) -> Iterator[tuple[str, Known]]:
     for some in parts(sorted(keys)):
         query = select(Student.external_key, Student.id, Student.external_id, Student.name, Student.email).where(
-            Student.external_key.in_(some)
+            Student.external_key.in_(some), Student.id.in_(among)
         )
         for key, row, external_id, name, email in db.execute(query):
             yield key, Known(row, external_id, name, email)
+
+
+def _row_of(request: EnrolmentRequest) -> RosterRow:
+    """The row, of no file, that asks for the same."""
+    return RosterRow(
+        0,
+        request.external_id,
+        request.external_key,
+        request.name,
+        request.email,
+        request.starts_on,
+        request.ends_on,
+    )
+
+
+def _waiting(db: Session, course_id: int) -> dict[str, EnrolmentRequest]:
+    query = select(EnrolmentRequest).where(EnrolmentRequest.course_id == course_id)
+    return {request.external_key: request for request in db.scalars(query)}
 
 
 def _periods_of(db: Session, course_id: int) -> dict[str, list[Period]]:

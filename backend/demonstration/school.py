@@ -96,7 +96,10 @@ def found_courses(school: School, members: Sequence[Member]) -> tuple[Course, Co
         with school.services.database.writing() as db:
             values = {"code": code, "title": title, "term": term, "timezone": zone, "min_percent": 75.0}
             course = courses.create_course(db, school.admin, values, now)
-            courses.put_staff(db, school.admin, course.id, school.instructor.user_id or 0, now, is_lead=True)
+            # who teaches the demo's courses takes the photos too, so that one login shows everything
+            courses.put_staff(
+                db, school.admin, course.id, school.instructor.user_id or 0, now, is_lead=True, may_enrol=True
+            )
             made.append(course)
     main, small = made
     _import(school, main, [(member.student_id, member.name) for member in members], now)
@@ -147,7 +150,7 @@ def _import(school: School, course: Course, students: Sequence[tuple[str, str]],
     rows = ((external_id, name, f"{external_id}@demo.example") for external_id, name in students)
     table = roster_files.read(csv_file(("Student ID", "Name", "E-mail"), rows))
     with school.services.database.writing() as db:
-        roster_import.import_roster(db, school.instructor, course.id, table, Options({}), now)
+        roster_import.import_roster(db, school.admin, course.id, table, Options({}), now)
 
 
 def _password() -> str:

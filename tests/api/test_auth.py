@@ -38,7 +38,7 @@ def cookie_of(client: Client) -> str:
 
 
 def test_logging_in_carries_a_cookie_that_only_this_server_sees(service: Service) -> None:
-    service.user(Role.INSTRUCTOR, "Ada Lovelace")
+    service.user(Role.INSTRUCTOR, "Ada Lovelace", may_create_courses=True)
     client = service.guest()
     assert problem(client.get("/auth/me")) == (401, "not_logged_in")
     answer = log_in(client, " Ada.Lovelace@Example.org ")

@@ -32,7 +32,7 @@ def _image(service: Service, student_id: int, sha: str) -> None:
 
 def test_a_consent_is_recorded_with_who_when_and_what(service: Service) -> None:
     instructor = service.user()
-    course, student = service.course(staff=(instructor,)), service.student("s1", consent=False)
+    course, student = service.course(enrollers=(instructor,)), service.student("s1", consent=False)
     service.enrol(course, student)
     client = service.program(instructor)
     path = f"/students/{student}/consents"
@@ -58,21 +58,28 @@ def test_a_consent_of_tomorrow_or_of_no_known_kind_is_refused(service: Service) 
     assert (made["given_at"], made["policy_version"]) == ("2026-11-20T08:00:00+00:00", "2026-1")
 
 
-def test_only_staff_of_the_students_courses_reach_consents(service: Service) -> None:
-    viewer, stranger = service.user(Role.VIEWER), service.user()
-    course, student = service.course(staff=(viewer,)), service.student("s1")
+def test_only_staff_appointed_for_enrolment_reach_consents(service: Service) -> None:
+    viewer, lead, stranger = service.user(Role.VIEWER), service.user(), service.user()
+    # an appointment left over from when the account was an instructor's counts for nothing
+    course, student = service.course(leads=(lead,), enrollers=(viewer,)), service.student("s1")
     service.enrol(course, student)
+    service.course(leads=(stranger,), enrollers=(stranger,))
     path = f"/students/{student}/consents"
-    assert len(service.program(viewer).get(path).json) == 1
-    assert problem(service.program(viewer).post(f"{path}/withdraw")) == (403, "role")
-    assert problem(service.program(stranger).get(path)) == (403, "foreign_student")
-    assert problem(service.program(stranger).post(f"{path}/withdraw")) == (403, "foreign_student")
-    assert problem(service.program(stranger).post(path, json={"method": "paper"})) == (403, "foreign_student")
+    for user, refusal in ((viewer, (403, "role")), (lead, (403, "not_appointed")), (stranger, (404, "not_found"))):
+        client = service.program(user)
+        assert problem(client.get(path)) == refusal
+        assert problem(client.post(f"{path}/withdraw")) == refusal
+        assert problem(client.post(path, json={"method": "paper"})) == refusal
+    nobody = f"/students/{student + 1}"
+    told = [
+        service.program(stranger).get(f"{each}/consents").json["detail"] for each in (f"/students/{student}", nobody)
+    ]
+    assert told[0].replace(str(student), "N") == told[1].replace(str(student + 1), "N")
 
 
 def test_withdrawal_takes_the_face_out_of_use_and_orders_its_erasure(service: Service) -> None:
     instructor = service.user()
-    course = service.course(staff=(instructor,))
+    course = service.course(enrollers=(instructor,))
     student, other = service.student("s1"), service.student("s2")
     service.enrol(course, student, other)
     session = service.session(course)

@@ -8,16 +8,22 @@ from support.service import Service, problem
 NEW = {"code": "MATH-1", "title": "Analysis", "term": "2026W", "timezone": "Europe/Berlin"}
 
 
-def test_an_instructor_makes_a_course_and_leads_it(service: Service) -> None:
-    instructor = service.browser(service.user(name="Ada Lovelace"))
+def test_an_instructor_whom_an_admin_lets_makes_a_course_and_leads_it(service: Service) -> None:
+    user = service.user(name="Ada Lovelace")
+    instructor, admin = service.browser(user), service.browser(service.user(Role.ADMIN))
+    assert problem(instructor.post("/courses", json=NEW)) == (403, "not_granted")
+    assert instructor.get("/auth/me").json["may_create_courses"] is False
+    granted = admin.patch(f"/users/{user}", json={"may_create_courses": True}, headers={"If-Match": "*"})
+    assert granted.json["may_create_courses"] is True
+    assert instructor.get("/auth/me").json["may_create_courses"] is True
     made = instructor.post("/courses", json=NEW)
     assert made.status_code == 201
     assert {**made.json, **NEW} == made.json
     assert made.json["late_after_s"] == 600 and made.json["excused_counts"] == "left_out"
     staff = instructor.get(f"/courses/{made.json['id']}/staff").json
-    assert [(who["name"], who["is_lead"]) for who in staff] == [("Ada Lovelace", True)]
+    assert [(who["name"], who["is_lead"], who["may_enrol"]) for who in staff] == [("Ada Lovelace", True, False)]
     with service.db() as db:
-        assert [event.action for event in db.query(AuditEvent)] == ["course.create"]
+        assert [event.action for event in db.query(AuditEvent)] == ["user.update", "course.create"]
 
 
 def test_lists_only_the_courses_one_staffs_a_page_at_a_time(service: Service) -> None:
@@ -46,7 +52,7 @@ def test_a_change_needs_the_version_that_was_read(service: Service) -> None:
 
 
 def test_what_makes_no_sense_is_refused_by_field(service: Service) -> None:
-    client = service.program(service.user())
+    client = service.admin()
     answer = client.post("/courses", json={**NEW, "timezone": "Mars/Olympus", "colour": "red", "code": "a\u0000b"})
     assert problem(answer) == (422, "invalid")
     assert {error["field"] for error in answer.json["errors"]} == {"timezone", "colour", "code"}
@@ -57,19 +63,48 @@ def test_what_makes_no_sense_is_refused_by_field(service: Service) -> None:
     assert problem(client.get("/courses/99999999999")) == (404, "not_found")
 
 
-def test_only_a_lead_puts_people_on_the_staff(service: Service) -> None:
-    lead, assistant, other = service.user(), service.user(), service.user(Role.VIEWER)
+def test_an_admin_staffs_a_course_and_appoints_for_enrolment(service: Service) -> None:
+    other, viewer, gone = service.user(), service.user(Role.VIEWER), service.user(disabled_at=service.clock.now())
+    course, admin = service.course(), service.admin()
+    path = f"/courses/{course}/staff"
+    made = admin.put(f"{path}/{other}", json={"may_enrol": True})
+    assert (made.json["is_lead"], made.json["may_enrol"]) == (False, True)
+    assert admin.put(f"{path}/{other}", json={"is_lead": True}).json["may_enrol"] is True
+    assert admin.put(f"{path}/{other}", json={"may_enrol": False}).json["may_enrol"] is False
+    for refused in ({"is_lead": True}, {"may_enrol": True}):
+        assert problem(admin.put(f"{path}/{viewer}", json=refused)) == (422, "role")
+    assert admin.put(f"{path}/{viewer}", json={}).status_code == 200
+    for nobody in (gone, 4711):
+        assert problem(admin.put(f"{path}/{nobody}", json={})) == (404, "not_found")
+    assert service.program(viewer).get(f"/courses/{course}").status_code == 200
+    assert admin.delete(f"{path}/{viewer}").status_code == 204
+    assert problem(service.program(viewer).get(f"/courses/{course}")) == (403, "foreign_course")
+
+
+def test_a_lead_says_who_of_the_staff_leads_and_is_told_of_no_other_account(service: Service) -> None:
+    lead, assistant, stranger = service.user(), service.user(), service.user()
+    gone = service.user(disabled_at=service.clock.now())
     course = service.course(staff=(assistant,), leads=(lead,))
-    path = f"/courses/{course}/staff/{other}"
-    assert problem(service.program(assistant).put(path, json={})) == (403, "not_lead")
-    assert problem(service.program(other).get(f"/courses/{course}")) == (403, "foreign_course")
-    client = service.program(lead)
-    assert problem(client.put(path, json={"is_lead": True})) == (422, "role")
-    assert client.put(path, json={}).status_code == 200
-    assert service.program(other).get(f"/courses/{course}").status_code == 200
-    assert problem(client.delete(f"/courses/{course}/staff/{lead}")) == (409, "last_lead")
-    assert client.delete(path).status_code == 204
-    assert problem(client.delete(path)) == (404, "not_found")
+    path, client = f"/courses/{course}/staff", service.program(lead)
+    assert problem(service.program(assistant).put(f"{path}/{assistant}", json={"is_lead": True})) == (403, "not_lead")
+    answers = []
+    for user in (stranger, gone, 4711):
+        put, delete = client.put(f"{path}/{user}", json={}), client.delete(f"{path}/{user}")
+        answers.append(
+            (problem(put), put.json["detail"], problem(delete), delete.json["detail"].replace(str(user), "N"))
+        )
+    assert answers[0] == answers[1] == answers[2] and answers[0][0] == (403, "role")
+    assert problem(client.put(f"{path}/{lead}", json={"is_lead": True, "may_enrol": True})) == (403, "role")
+    assert problem(client.get("/users?search=a")) == (403, "role")
+    # somebody has to lead: not one who is disabled, and not a viewer
+    service.staff(course, gone, is_lead=True)
+    service.staff(course, service.user(Role.VIEWER), is_lead=True)
+    assert problem(client.put(f"{path}/{lead}", json={})) == (409, "last_lead")
+    assert problem(client.delete(f"{path}/{lead}")) == (409, "last_lead")
+    assert client.put(f"{path}/{assistant}", json={"is_lead": True}).json["is_lead"] is True
+    assert client.put(f"{path}/{lead}", json={}).json["is_lead"] is False
+    assert problem(client.delete(f"{path}/{assistant}")) == (403, "not_lead")
+    assert service.program(assistant).delete(f"{path}/{lead}").status_code == 204
 
 
 def test_an_archived_course_leaves_the_list_and_comes_back(service: Service) -> None:

@@ -30,7 +30,7 @@ def files(school: Service) -> list[str]:
 
 def test_a_good_photo_is_cut_out_and_kept_under_the_students_id(school: Service) -> None:
     student, instructor = school.student("Müller 7"), school.user()
-    school.enrol(school.course(staff=(instructor,)), student)
+    school.enrol(school.course(enrollers=(instructor,)), student)
     client = school.program(instructor)
     made = client.post(f"/students/{student}/faces", **png(good()))
     assert made.status_code == 201 and made.json["refused"] == []
@@ -106,16 +106,21 @@ def test_no_face_without_consent(school: Service) -> None:
     assert files(school) == []
 
 
-def test_only_those_who_teach_the_student(school: Service) -> None:
+def test_only_those_who_are_appointed_for_the_student(school: Service) -> None:
     student, other, viewer = school.student("S1"), school.user(), school.user(Role.VIEWER)
-    school.enrol(school.course(staff=(viewer,)), student)
+    lead = school.user()
+    school.enrol(school.course(staff=(viewer,), leads=(lead,)), student)
     made = school.admin().post(f"/students/{student}/faces", **png(good())).json["stored"][0]
-    for user in (other, viewer):
+    for user, refusal in ((other, (404, "not_found")), (viewer, (403, "role")), (lead, (403, "not_appointed"))):
         client = school.program(user)
-        assert client.post(f"/students/{student}/faces", **png(good(shot=1))).status_code == 403
-        assert client.delete(f"/faces/{made['id']}").status_code == 403
-    assert problem(school.program(viewer).get(f"/faces/{made['id']}/image")) == (403, "role")
-    assert problem(school.program(other).get(f"/faces/{made['id']}/image")) == (403, "foreign_student")
+        assert problem(client.get(f"/students/{student}/faces")) == refusal
+        assert problem(client.post(f"/students/{student}/faces", **png(good(shot=1)))) == refusal
+        assert problem(client.post(f"/students/{student}/faces/check", **png(good(shot=1)))) == refusal
+        assert problem(client.delete(f"/faces/{made['id']}")) == refusal
+        assert problem(client.get(f"/faces/{made['id']}/image")) == refusal
+    nobody = school.program(other).get(f"/faces/{made['id'] + 1}/image").json["detail"]
+    told = school.program(other).get(f"/faces/{made['id']}/image").json["detail"]
+    assert told.replace(str(made["id"]), "N") == nobody.replace(str(made["id"] + 1), "N")
 
 
 def test_enough_is_enough(school: Service) -> None:

@@ -69,7 +69,7 @@ def prepared(school: Service) -> dict[str, int]:
     """Four students with faces, of whom S1 was marked, is in a model and in a doubtful face's crop."""
     ids = {name: school.student(name) for name in NAMES}
     teacher = school.user()
-    course = school.course(staff=(teacher,))
+    course = school.course(enrollers=(teacher,))
     school.enrol(course, *ids.values())
     session = school.session(course, state=SessionState.OPEN, opened_at=school.clock.now())
     client = school.program(teacher)

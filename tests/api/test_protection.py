@@ -36,7 +36,7 @@ def make(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> MakeServic
 
 def test_only_the_sites_that_are_listed_may_use_the_api(make: MakeService) -> None:
     service = make(cors_origins=("https://page.example.org",))
-    browser = service.browser(service.user())
+    browser = service.browser(service.user(Role.ADMIN))
     allowed, foreign = {"Origin": "https://page.example.org"}, {"Origin": "https://evil.example.org"}
     answer = browser.get("/courses", headers=allowed)
     assert answer.headers["Access-Control-Allow-Origin"] == "https://page.example.org"
@@ -57,7 +57,7 @@ def test_only_the_sites_that_are_listed_may_use_the_api(make: MakeService) -> No
 
 
 def test_without_a_list_no_other_site_may(sqlite_service: Service) -> None:
-    browser = sqlite_service.browser(sqlite_service.user())
+    browser = sqlite_service.browser(sqlite_service.user(Role.ADMIN))
     answer = browser.get("/courses", headers={"Origin": "https://evil.example.org"})
     assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
     for origin in ("https://evil.example.org", "null", "http://localhost:81", "https://localhost"):
@@ -86,7 +86,7 @@ def test_what_changes_something_needs_the_token_of_this_login(sqlite_service: Se
 
 
 def test_a_program_needs_no_such_token_and_its_cookie_counts_for_nothing(sqlite_service: Service) -> None:
-    admin, user = sqlite_service.user(Role.ADMIN), sqlite_service.user()
+    admin, user = sqlite_service.user(Role.ADMIN), sqlite_service.user(may_create_courses=True)
     browser = sqlite_service.browser(admin)
     token = sqlite_service.program(user).headers["Authorization"]
     assert browser.get("/auth/me", headers={"Authorization": token}).json["id"] == user

@@ -326,13 +326,16 @@ def test_a_wrong_row_keeps_all_from_being_set_and_is_named(room: Room, service: 
         assert db.query(AttendanceChange).count() == 0 and db.query(AttendanceRecord).count() == 3
 
 
-def test_marks_of_another_system(room: Room) -> None:
+def test_marks_of_another_system(room: Room, service: Service) -> None:
     path = f"{room.path}/records/import"
     rows = [{"external_id": "bo", "status": "late"}, {"external_id": "ada", "status": "present"}]
     assert [item["source"] for item in room.client.post(path, json={"rows": rows}).json] == ["import", "import"]
     assert room.mark("bo") == ("late", "import")
-    refused = room.client.post(path, json={"rows": [*rows, {"external_id": "nobody", "status": "late"}]})
-    assert problem(refused) == (422, "unknown_student") and refused.json["errors"][0]["row"] == 2
+    service.student("elsewhere")  # whom the instructor is not told of
+    for other in ("nobody", "elsewhere"):
+        refused = room.client.post(path, json={"rows": [*rows, {"external_id": other, "status": "late"}]})
+        assert problem(refused) == (422, "unknown_student")
+        assert refused.json["errors"] == [{"row": 2, "message": "nobody in this session has this id"}]
     assert problem(room.client.post(path, json={"rows": [rows[0], rows[0]]})) == (422, "rows")
 
 

@@ -20,6 +20,7 @@ from attendance.models import (
     AuditEvent,
     ClassSession,
     Consent,
+    CourseStaff,
     FaceImage,
     FaceImageState,
     MarkSource,
@@ -127,6 +128,11 @@ def test_a_doubtful_face_is_shown_with_its_candidates(queue: Queue) -> None:
             )
     shown = queue.client.get(f"/review/{item}").json
     assert [each["student"]["name"] for each in shown["candidates"]] == ["Ada", "Bob"]
+    # photos are for those who are appointed for enrolment: others decide by the crop and by whom they know
+    assert [each["face_image_ids"] for each in shown["candidates"]] == [[], []]
+    with queue.service.db() as db:
+        db.query(CourseStaff).one().may_enrol = True
+    shown = queue.client.get(f"/review/{item}").json
     assert [each["face_image_ids"] for each in shown["candidates"]] == [[1], []]
     assert [each["similarity"] for each in shown["candidates"]] == [None, None]
     assert {each["band"] for each in shown["candidates"]} == {"not_sure"}

@@ -1,5 +1,5 @@
 """Who may call what: every endpoint, asked by nobody, by a token without the scope, by the wrong role, by the right
-role of another course, and by whom it is for.
+role of another course, by staff of the course without the appointment or grant that it needs, and by whom it is for.
 
 The table is written by hand, from the rules of the product, and must name every endpoint there is.
 """
@@ -19,7 +19,10 @@ from support.service import Client, Service, problem
 from support.world import World, documented_endpoints, make_world
 
 ANYBODY, EVERYBODY, STAFF, ADMIN = "anybody", "everybody", "staff", "admin"
-COURSE, STUDENT = "foreign_course", "foreign_student"
+# of those who staff the course: appointed for enrolment; leads. Of instructors: who may make courses.
+ENROLLER, ROSTER, LEAD, FOUNDER = "enroller", "roster", "lead", "founder"
+# a student of another course is one who does not exist
+COURSE, STUDENT = (403, "foreign_course"), (404, "not_found")
 PNG = {"data": picture(), "content_type": "image/png"}
 CSV = {"data": b"external_id,name\nS009,Niels Bohr\n", "content_type": "text/csv"}
 
@@ -32,7 +35,7 @@ class Row:
 
     who: str
     scope: Scope | None
-    foreign: str | None = None
+    foreign: tuple[int, str] | None = None
     send: dict[str, Any] = field(default_factory=dict)
     fine: int = 200
     query: str = ""
@@ -62,7 +65,6 @@ TABLE: dict[str, Row] = {
     ),
     "GET /users": Row(ADMIN, Scope.ADMIN_READ),
     "POST /users": Row(ADMIN, None, send=body(email="n@example.org", name="New", role="viewer"), fine=201),
-    "GET /users/lookup": Row(STAFF, COURSES, query="?email=lead@example.org"),
     "GET /users/{user_id}": Row(ADMIN, Scope.ADMIN_READ),
     "PATCH /users/{user_id}": Row(ADMIN, None, send=body(name="Other"), headers=MATCH),
     "POST /users/{user_id}/disable": Row(ADMIN, Scope.ADMIN_WRITE),
@@ -76,57 +78,59 @@ TABLE: dict[str, Row] = {
     "GET /audit": Row(ADMIN, Scope.ADMIN_READ),
     # courses
     "GET /courses": Row(EVERYBODY, COURSES),
-    "POST /courses": Row(STAFF, WRITE_COURSES, send=body(code="N", title="New", term="T", timezone="UTC"), fine=201),
+    "POST /courses": Row(FOUNDER, WRITE_COURSES, send=body(code="N", title="New", term="T", timezone="UTC"), fine=201),
     "GET /courses/{course_id}": Row(EVERYBODY, COURSES, COURSE),
-    "PATCH /courses/{course_id}": Row(STAFF, WRITE_COURSES, COURSE, send=body(title="T"), headers=MATCH),
-    "POST /courses/{course_id}/archive": Row(STAFF, WRITE_COURSES, COURSE, fine=409),
-    "DELETE /courses/{course_id}/archive": Row(STAFF, WRITE_COURSES, COURSE),
+    "PATCH /courses/{course_id}": Row(LEAD, WRITE_COURSES, COURSE, send=body(title="T"), headers=MATCH),
+    "POST /courses/{course_id}/archive": Row(LEAD, WRITE_COURSES, COURSE, fine=409),
+    "DELETE /courses/{course_id}/archive": Row(LEAD, WRITE_COURSES, COURSE),
     "GET /courses/{course_id}/staff": Row(EVERYBODY, COURSES, COURSE),
-    "PUT /courses/{course_id}/staff/{user_id}": Row(STAFF, WRITE_COURSES, COURSE, send=body()),
-    "DELETE /courses/{course_id}/staff/{user_id}": Row(STAFF, WRITE_COURSES, COURSE, fine=404),
+    "PUT /courses/{course_id}/staff/{user_id}": Row(LEAD, WRITE_COURSES, COURSE, send=body()),
+    "DELETE /courses/{course_id}/staff/{user_id}": Row(LEAD, WRITE_COURSES, COURSE, fine=204),
     "GET /courses/{course_id}/calendar.ics": Row(EVERYBODY, COURSES, COURSE),
     # rosters
     "GET /courses/{course_id}/roster": Row(EVERYBODY, COURSES, COURSE),
     "GET /courses/{course_id}/roster.csv": Row(EVERYBODY, COURSES, COURSE),
     "POST /courses/{course_id}/enrolments": Row(
-        STAFF, WRITE_COURSES, COURSE, send=body(external_id="S001", starts_on="2027-01-01"), fine=409
+        ROSTER, WRITE_COURSES, COURSE, send=body(external_id="S001", starts_on="2027-01-01"), fine=409
     ),
-    "POST /courses/{course_id}/roster/preview": Row(STAFF, Scope.PEOPLE_WRITE, COURSE, send=CSV),
-    "POST /courses/{course_id}/roster/import": Row(STAFF, Scope.PEOPLE_WRITE, COURSE, send=CSV),
-    "PATCH /enrolments/{enrolment_id}": Row(STAFF, WRITE_COURSES, COURSE, send=body(ends_on="2027-02-01")),
-    "DELETE /enrolments/{enrolment_id}": Row(STAFF, WRITE_COURSES, COURSE, fine=409),
+    "POST /courses/{course_id}/roster/preview": Row(ROSTER, Scope.PEOPLE_WRITE, COURSE, send=CSV),
+    "POST /courses/{course_id}/roster/import": Row(ROSTER, Scope.PEOPLE_WRITE, COURSE, send=CSV),
+    "PATCH /enrolments/{enrolment_id}": Row(ROSTER, WRITE_COURSES, COURSE, send=body(ends_on="2027-02-01")),
+    "DELETE /enrolments/{enrolment_id}": Row(ROSTER, WRITE_COURSES, COURSE, fine=409),
+    "GET /enrolment-requests": Row(EVERYBODY, COURSES, COURSE, query="?course_id={course_id}"),
+    "POST /enrolment-requests/approve": Row(ADMIN, Scope.PEOPLE_WRITE, send=body(ids=["{request_id}"])),
+    "DELETE /enrolment-requests/{request_id}": Row(ROSTER, WRITE_COURSES, COURSE, fine=204),
     # students
     "GET /students": Row(EVERYBODY, Scope.PEOPLE_READ),
     "POST /students": Row(
-        STAFF,
+        ADMIN,
         Scope.PEOPLE_WRITE,
-        COURSE,
         send=body(external_id="S007", name="New", course_id="{course_id}"),
         fine=201,
     ),
     "GET /students/{student_id}": Row(EVERYBODY, Scope.PEOPLE_READ, STUDENT),
-    "PATCH /students/{student_id}": Row(STAFF, Scope.PEOPLE_WRITE, STUDENT, send=body(name="N"), headers=MATCH),
-    "GET /students/{student_id}/consents": Row(EVERYBODY, Scope.PEOPLE_READ, STUDENT),
+    "PATCH /students/{student_id}": Row(ENROLLER, Scope.PEOPLE_WRITE, STUDENT, send=body(name="N"), headers=MATCH),
+    "GET /students/{student_id}/consents": Row(ENROLLER, Scope.PEOPLE_READ, STUDENT),
     "POST /students/{student_id}/consents": Row(
-        STAFF, Scope.PEOPLE_WRITE, STUDENT, send=body(method="paper"), fine=409
+        ENROLLER, Scope.PEOPLE_WRITE, STUDENT, send=body(method="paper"), fine=409
     ),
-    "POST /students/{student_id}/consents/withdraw": Row(STAFF, Scope.PEOPLE_WRITE, STUDENT),
-    "GET /students/{student_id}/faces": Row(STAFF, Scope.FACES_READ, STUDENT),
-    "POST /students/{student_id}/faces": Row(STAFF, Scope.FACES_WRITE, STUDENT, send=PNG, fine=422),
-    "POST /students/{student_id}/faces/check": Row(STAFF, Scope.FACES_WRITE, STUDENT, send=PNG),
-    "GET /faces/{face_id}/image": Row(STAFF, Scope.FACES_READ, STUDENT, fine=404),
-    "DELETE /faces/{face_id}": Row(STAFF, Scope.FACES_WRITE, STUDENT),
+    "POST /students/{student_id}/consents/withdraw": Row(ENROLLER, Scope.PEOPLE_WRITE, STUDENT),
+    "GET /students/{student_id}/faces": Row(ENROLLER, Scope.FACES_READ, STUDENT),
+    "POST /students/{student_id}/faces": Row(ENROLLER, Scope.FACES_WRITE, STUDENT, send=PNG, fine=422),
+    "POST /students/{student_id}/faces/check": Row(ENROLLER, Scope.FACES_WRITE, STUDENT, send=PNG),
+    "GET /faces/{face_id}/image": Row(ENROLLER, Scope.FACES_READ, STUDENT, fine=404),
+    "DELETE /faces/{face_id}": Row(ENROLLER, Scope.FACES_WRITE, STUDENT),
     # sessions
     "GET /courses/{course_id}/schedule": Row(EVERYBODY, COURSES, COURSE),
     "POST /courses/{course_id}/schedule": Row(
-        STAFF,
+        LEAD,
         WRITE_COURSES,
         COURSE,
         send=body(weekdays=["TU"], start_time="10:00", duration_s=3600, starts_on="2026-12-01", ends_on="2026-12-08"),
         fine=201,
     ),
-    "PATCH /schedule/{rule_id}": Row(STAFF, WRITE_COURSES, COURSE, send=body(exclude=["2026-12-24"])),
-    "DELETE /schedule/{rule_id}": Row(STAFF, WRITE_COURSES, COURSE, fine=204),
+    "PATCH /schedule/{rule_id}": Row(LEAD, WRITE_COURSES, COURSE, send=body(exclude=["2026-12-24"])),
+    "DELETE /schedule/{rule_id}": Row(LEAD, WRITE_COURSES, COURSE, fine=204),
     "GET /sessions": Row(EVERYBODY, SEE),
     "GET /sessions/today": Row(EVERYBODY, SEE),
     "POST /courses/{course_id}/sessions": Row(STAFF, MARK, COURSE, send=body(**TIMES), fine=201),
@@ -134,8 +138,8 @@ TABLE: dict[str, Row] = {
     "PATCH /sessions/{session_id}": Row(STAFF, MARK, COURSE, send=body(title="T"), headers=MATCH),
     "POST /sessions/{session_id}/open": Row(STAFF, MARK, COURSE),
     "POST /sessions/{session_id}/close": Row(STAFF, MARK, COURSE),
-    "POST /sessions/{session_id}/lock": Row(STAFF, MARK, COURSE, fine=409),
-    "POST /sessions/{session_id}/reopen": Row(STAFF, MARK, COURSE, send=body(reason="why"), fine=409),
+    "POST /sessions/{session_id}/lock": Row(LEAD, MARK, COURSE, fine=409),
+    "POST /sessions/{session_id}/reopen": Row(LEAD, MARK, COURSE, send=body(reason="why"), fine=409),
     "POST /sessions/{session_id}/cancel": Row(STAFF, MARK, COURSE, send=body(reason="why")),
     "GET /sessions/{session_id}/records": Row(EVERYBODY, SEE, COURSE),
     "POST /sessions/{session_id}/records/bulk": Row(
@@ -184,9 +188,9 @@ TABLE: dict[str, Row] = {
     "GET /calendar/{secret}.ics": Row(ANYBODY, None, fine=404),
     "GET /courses/{course_id}/warning-rules": Row(EVERYBODY, REPORTS, COURSE),
     "POST /courses/{course_id}/warning-rules": Row(
-        STAFF, WRITE_COURSES, COURSE, send=body(kind="absences", threshold=4), fine=201
+        LEAD, WRITE_COURSES, COURSE, send=body(kind="absences", threshold=4), fine=201
     ),
-    "DELETE /warning-rules/{rule_id}": Row(STAFF, WRITE_COURSES, COURSE, fine=204),
+    "DELETE /warning-rules/{rule_id}": Row(LEAD, WRITE_COURSES, COURSE, fine=204),
     "GET /courses/{course_id}/warnings": Row(EVERYBODY, REPORTS, COURSE),
     "POST /warnings/{warning_id}/acknowledge": Row(STAFF, MARK, COURSE),
     # models
@@ -218,6 +222,27 @@ TABLE: dict[str, Row] = {
     # the demo; this server is none
     "GET /demo/clip": Row(ANYBODY, None, fine=404),
     "GET /demo/clip/{number}": Row(ANYBODY, None, fine=404),
+}
+
+
+# Who of the world an endpoint is not for, and why; and one whom it is for, with no right more than it takes.
+WRONG: dict[str, tuple[tuple[str, str], ...]] = {
+    EVERYBODY: (),
+    STAFF: (("viewer", "role"),),
+    LEAD: (("viewer", "role"), ("enroller", "not_lead"), ("colleague", "not_lead")),
+    ROSTER: (("viewer", "role"), ("colleague", "not_lead")),
+    ENROLLER: (("viewer", "role"), ("lead", "not_appointed"), ("colleague", "not_appointed")),
+    FOUNDER: (("viewer", "role"), ("lead", "not_granted"), ("enroller", "not_granted")),
+    ADMIN: (("viewer", "role"), ("lead", "role"), ("enroller", "role"), ("founder", "role")),
+}
+RIGHT = {
+    EVERYBODY: "viewer",
+    STAFF: "colleague",
+    LEAD: "lead",
+    ROSTER: "enroller",
+    ENROLLER: "enroller",
+    FOUNDER: "founder",
+    ADMIN: "admin",
 }
 
 
@@ -267,13 +292,12 @@ def test_only_those_it_is_for(endpoint: str, world: World) -> None:
     assert refused(Client(world.service.app.test_client(), {"Authorization": "Bearer sa_wrong"})) == (401, "bad_token")
     others = [scope for scope in Scope if scope is not row.scope]
     assert refused(world.service.program(world.users["admin"], *others)) == (403, "scope")
-    wrong = {STAFF: "viewer", ADMIN: "lead"}.get(row.who)
-    if wrong is not None:
-        assert refused(client_of(world, wrong, row)) == (403, "role")
+    for wrong, code in WRONG[row.who]:
+        assert refused(client_of(world, wrong, row)) == (403, code), wrong
     if row.foreign is not None:
         foreign = "foreign_viewer" if row.who == EVERYBODY else "foreign"
-        assert refused(client_of(world, foreign, row)) == (403, row.foreign)
-    right = {EVERYBODY: "viewer", STAFF: "lead", ADMIN: "admin"}[row.who]
+        assert refused(client_of(world, foreign, row)) == row.foreign
+    right = RIGHT[row.who]
     if not endpoint.startswith("GET"):
         forgetful = world.service.browser(world.users[right])
         del forgetful.headers["X-CSRF-Token"]

@@ -18,14 +18,15 @@ from support.service import Client, Service, utc
 
 
 class Classroom:
-    """A course, taught through the API by its lead.
+    """A course, taught through the API by its lead, whose students an admin adds.
 
     start: of its sessions, on the wall clock of ``timezone``. students: name -> id.
     """
 
     def __init__(self, service: Service, course: dict[str, Any], start: time) -> None:
         self.service = service
-        self.lead: Client = service.program(service.user(name="Lead"))
+        self.lead: Client = service.program(service.user(name="Lead", may_create_courses=True))
+        self.office = service.admin()
         made = self.lead.post("/courses", json=course)
         assert made.status_code == 201
         self.course, self.zone, self.start = made.json["id"], ZoneInfo(course["timezone"]), start
@@ -37,11 +38,11 @@ class Classroom:
 
     def enrol(self, name: str, starts_on: date, *, consent: bool = True) -> None:
         body = {"external_id": name.lower(), "name": name, "course_id": self.course, "starts_on": starts_on.isoformat()}
-        made = self.lead.post("/students", json=body)
+        made = self.office.post("/students", json=body)
         assert made.status_code == 201, made.json
         self.students[name] = made.json["id"]
         if consent:
-            given = self.lead.post(f"/students/{made.json['id']}/consents", json={"method": "paper"})
+            given = self.office.post(f"/students/{made.json['id']}/consents", json={"method": "paper"})
             assert given.status_code == 201, given.json
 
     def leave(self, name: str, ends_on: date) -> None:

@@ -139,18 +139,6 @@ def test_who_is_disabled_is_out_at_once(service: Service) -> None:
     assert problem(program.get("/auth/me")) == (401, "bad_token")
 
 
-def test_an_instructor_finds_a_colleague_by_the_whole_address(service: Service) -> None:
-    ada = service.user(Role.VIEWER, "Ada Lovelace")
-    service.user(name="Gone", disabled_at=service.clock.now())
-    client = service.program(service.user())
-    found = client.get("/users/lookup?email=Ada.Lovelace@example.org").json
-    assert found == {"id": ada, "name": "Ada Lovelace", "email": "ada.lovelace@example.org"}
-    assert problem(client.get("/users/lookup?email=gone@example.org")) == (404, "not_found")
-    assert problem(client.get("/users/lookup?email=lovelace@example.org")) == (404, "not_found")
-    assert problem(client.get("/users/lookup")) == (422, "invalid")
-    assert problem(service.program(ada).get("/users/lookup?email=a@example.org")) == (403, "role")
-
-
 def test_a_token_does_what_it_says_until_it_is_revoked(service: Service) -> None:
     user = service.user()
     browser = service.browser(user)

@@ -14,7 +14,7 @@ from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
 from attendance.database import Database
-from attendance.models import AuditEvent, Base, ClassSession, Course, SessionState
+from attendance.models import AuditEvent, Base, ClassSession, Course, CourseStaff, SessionState
 from errors import ConfigurationError
 from support.databases import postgres_database
 
@@ -53,6 +53,27 @@ def test_migrations_go_all_the_way_down_and_up_again(fresh: Database) -> None:
     assert fresh.is_current()
     with fresh.writing() as db:
         db.add(AuditEvent(at=NOW, action="a", object_type="t", object_id="1"))
+
+
+def test_leads_of_before_appointments_keep_what_they_could_do_for_students(fresh: Database) -> None:
+    fresh.downgrade("0003")
+    with fresh.engine.begin() as connection:
+        for statement in (
+            "INSERT INTO course (id, code, title, term, timezone, late_after_s, min_percent, excused_counts, "
+            "late_weight, created_at, version) VALUES (1, 'C', 'C', 'T', 'UTC', 0, 75, 'left_out', 1, :now, 1)",
+            "INSERT INTO user_account (id, email, name, role, created_at, version) "
+            "VALUES (1, 'a', 'A', 'instructor', :now, 1), (2, 'b', 'B', 'instructor', :now, 1)",
+            "INSERT INTO course_staff (course_id, user_id, is_lead, added_at) "
+            "VALUES (1, 1, :yes, :now), (1, 2, :no, :now)",
+        ):
+            connection.execute(text(statement), {"now": NOW, "yes": True, "no": False})
+    fresh.upgrade()
+    with fresh.reading() as db:
+        staff = db.scalars(select(CourseStaff).order_by(CourseStaff.user_id)).all()
+        assert [(one.is_lead, one.may_enrol, one.user.may_create_courses) for one in staff] == [
+            (True, True, False),
+            (False, False, False),
+        ]
 
 
 @pytest.mark.parametrize("attempt", range(5))

@@ -103,17 +103,27 @@ class Service:
     # courses
 
     def course(
-        self, code: str | None = None, *, staff: tuple[int, ...] = (), leads: tuple[int, ...] = (), **values: Any
+        self,
+        code: str | None = None,
+        *,
+        staff: tuple[int, ...] = (),
+        leads: tuple[int, ...] = (),
+        enrollers: tuple[int, ...] = (),
+        **values: Any,
     ) -> int:
+        """enrollers: of whichever part, appointed for enrolment."""
         values = {"title": "A course", "term": "2026W", "timezone": "Europe/Berlin", **values}
         course_id = self._add(Course(code=code or f"C{self._next()}", created_at=self.clock.now(), **values))
-        for user_id in (*staff, *leads):
-            self.staff(course_id, user_id, is_lead=user_id in leads)
+        for user_id in {*staff, *leads, *enrollers}:
+            self.staff(course_id, user_id, is_lead=user_id in leads, may_enrol=user_id in enrollers)
         return course_id
 
-    def staff(self, course_id: int, user_id: int, *, is_lead: bool = False) -> None:
+    def staff(self, course_id: int, user_id: int, *, is_lead: bool = False, may_enrol: bool = False) -> None:
+        now = self.clock.now()
         with self.db() as db:
-            db.add(CourseStaff(course_id=course_id, user_id=user_id, is_lead=is_lead, added_at=self.clock.now()))
+            db.add(
+                CourseStaff(course_id=course_id, user_id=user_id, is_lead=is_lead, may_enrol=may_enrol, added_at=now)
+            )
 
     def enrol(
         self, course_id: int, *student_ids: int, starts_on: date = date(2026, 9, 1), ends_on: date | None = None

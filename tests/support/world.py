@@ -19,6 +19,7 @@ from attendance.models import (
     Course,
     CourseStaff,
     Enrolment,
+    EnrolmentRequest,
     Excuse,
     FaceImage,
     FaceImageState,
@@ -60,8 +61,9 @@ class World:
 
 
 def make_world(service: Service) -> World:
-    """One of everything, with an open session, in a course of ``lead`` and ``viewer``; ``foreign`` and
-    ``foreign_viewer`` have a course too."""
+    """One of everything, with an open session, in a course of ``lead``, ``enroller`` (appointed for enrolment, and no
+    lead) and ``viewer``; ``foreign`` and ``foreign_viewer`` have a course too, on whose roster the student waits for an
+    admin. ``founder`` may make courses and has none."""
     now, users = service.clock.now(), {}
     ids: dict[str, Any] = {
         "kind": "csv",
@@ -84,15 +86,23 @@ def make_world(service: Service) -> World:
             "foreign": Role.INSTRUCTOR,
             "foreign_viewer": Role.VIEWER,
             "colleague": Role.INSTRUCTOR,
+            "enroller": Role.INSTRUCTOR,
+            "founder": Role.INSTRUCTOR,
         }.items():
-            users[name] = add(UserAccount(name=name, email=f"{name}@example.org", role=role, created_at=now))
+            account = UserAccount(name=name, email=f"{name}@example.org", role=role, created_at=now)
+            account.may_create_courses = name == "founder"
+            users[name] = add(account)
         ids["user_id"] = users["colleague"]
         for code, lead, viewer in (("MINE", "lead", "viewer"), ("THEIRS", "foreign", "foreign_viewer")):
             course = add(Course(code=code, title=code, term="T", timezone="UTC", created_at=now))
-            add(CourseStaff(course_id=course, user_id=users[lead], is_lead=True, added_at=now))
+            # appointed in the course that does not have the student, which gives no rights over them
+            appointed = lead == "foreign"
+            add(CourseStaff(course_id=course, user_id=users[lead], is_lead=True, may_enrol=appointed, added_at=now))
             add(CourseStaff(course_id=course, user_id=users[viewer], is_lead=False, added_at=now))
             ids.setdefault("course_id", course)
         mine = ids["course_id"]
+        add(CourseStaff(course_id=mine, user_id=users["enroller"], may_enrol=True, added_at=now))
+        add(CourseStaff(course_id=mine, user_id=users["colleague"], added_at=now))
         student = ids["student_id"] = add(Student(external_id="S001", name="Ada", created_at=now))
         consent = add(
             Consent(
@@ -106,6 +116,17 @@ def make_world(service: Service) -> World:
         ids["enrolment_id"] = add(
             Enrolment(course_id=mine, student_id=student, starts_on=date(2026, 9, 1), created_at=now)
         )
+        for course_id, key, asker in ((mine, "S555", "lead"), (course, "S001", "foreign")):
+            request = EnrolmentRequest(
+                course_id=course_id,
+                external_id=key,
+                external_key=key.lower(),
+                name="Ada",
+                starts_on=date(2026, 9, 1),
+                requested_by=users[asker],
+                requested_at=now,
+            )
+            ids.setdefault("request_id", add(request))
         session = ids["session_id"] = add(
             ClassSession(
                 course_id=mine,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from attendance.models.base import Base, Instant, Word
@@ -30,7 +30,8 @@ class LinkPurpose(StrEnum):
 
 
 class UserAccount(Base):
-    """email: lower case. password_hash: argon2id, or None until the invitation is taken up."""
+    """email: lower case. password_hash: argon2id, or None until the invitation is taken up. may_create_courses: an
+    admin lets this instructor make courses; admins may anyway."""
 
     __tablename__ = "user_account"
 
@@ -39,6 +40,7 @@ class UserAccount(Base):
     name: Mapped[str] = mapped_column(String(200))
     password_hash: Mapped[str | None] = mapped_column(String(200))
     role: Mapped[Role] = mapped_column(Word(Role))
+    may_create_courses: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(Instant)
     disabled_at: Mapped[datetime | None] = mapped_column(Instant)
     version: Mapped[int] = mapped_column(default=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, time
 from enum import StrEnum
 
-from sqlalchemy import JSON, CheckConstraint, Date, ForeignKey, Index, String, Time, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, Date, ForeignKey, Index, String, Time, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from attendance.models.accounts import UserAccount
@@ -49,13 +49,16 @@ class Course(Base):
 
 
 class CourseStaff(Base):
-    """is_lead: may also change the course and its roster, lock and reopen sessions."""
+    """is_lead: may also change the course and its roster, lock and reopen sessions. may_enrol: an admin has appointed
+    this instructor for enrolment: they may also change the roster, and see to identity, consent and photos of the
+    course's students."""
 
     __tablename__ = "course_staff"
 
     course_id: Mapped[int] = mapped_column(ForeignKey("course.id"), primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), primary_key=True, index=True)
     is_lead: Mapped[bool] = mapped_column(default=False)
+    may_enrol: Mapped[bool] = mapped_column(default=False, server_default=false())
     added_at: Mapped[datetime] = mapped_column(Instant)
 
     user: Mapped[UserAccount] = relationship()
@@ -80,6 +83,31 @@ class Enrolment(Base):
 
     student: Mapped[Student] = relationship()
     course: Mapped[Course] = relationship()
+
+
+class EnrolmentRequest(Base):
+    """Somebody whom the staff of a course want on its roster, and whom they may not see or who does not exist yet.
+    Until an admin approves it is a line on the roster and nothing else: no student, no mark, nothing for the camera."""
+
+    __tablename__ = "enrolment_request"
+    __table_args__ = (
+        UniqueConstraint("course_id", "external_key"),
+        CheckConstraint("ends_on IS NULL OR ends_on >= starts_on", name="dates"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    course_id: Mapped[int] = mapped_column(ForeignKey("course.id"))
+    external_id: Mapped[str] = mapped_column(String(64))
+    external_key: Mapped[str] = mapped_column(String(200), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str | None] = mapped_column(String(254))
+    starts_on: Mapped[date] = mapped_column(Date)
+    ends_on: Mapped[date | None] = mapped_column(Date)
+    requested_by: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    requested_at: Mapped[datetime] = mapped_column(Instant)
+
+    course: Mapped[Course] = relationship()
+    requester: Mapped[UserAccount] = relationship()
 
 
 class ScheduleRule(Base):
