@@ -33,13 +33,15 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "config": frozenset(
         {"settings_of_cluster", "settings_of_recognition", "settings_of_service", "setting_kinds", "errors"}
     ),
-    "recognizer": frozenset({"errors"}),
-    "training": frozenset({"recognizer", "errors"}),
-    "attendance": frozenset({"errors"}),
+    # how ids of students are compared
+    "student_ids": frozenset(),
+    "recognizer": frozenset({"student_ids", "errors"}),
+    "training": frozenset({"recognizer", "student_ids", "errors"}),
+    "attendance": frozenset({"student_ids", "errors"}),
     # rendered people for the demo and the tests
     "sample_class": frozenset({"errors"}),
     # what joins the domain with recognition and training, and knows no web
-    "operations": frozenset({"attendance", "recognizer", "training", "errors"}),
+    "operations": frozenset({"attendance", "recognizer", "training", "student_ids", "errors"}),
     # recognition and training on the machines of a cluster
     "cluster": frozenset({"live_recognition", "operations", "training", "recognizer", "config", "errors"}),
     # the recognizer that the settings describe
@@ -51,7 +53,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # what looks at everything, and changes nothing
     "diagnosis": frozenset(
         {
-            *("operations", "attendance", "training", "recognizer"),
+            *("operations", "attendance", "training", "recognizer", "student_ids"),
             *("data_folder", "listening", "config", "setting_kinds", "errors"),
         }
     ),
@@ -62,7 +64,16 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "gunicorn": frozenset(),
     "app": frozenset(
         {
-            *("api", "cluster", "live_recognition", "operations", "attendance", "training", "recognizer"),
+            *(
+                "api",
+                "cluster",
+                "live_recognition",
+                "operations",
+                "attendance",
+                "training",
+                "recognizer",
+                "student_ids",
+            ),
             *("serving", "diagnosis", "data_folder", "config", "setting_kinds", "errors"),
         }
     ),

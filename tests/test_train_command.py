@@ -23,6 +23,7 @@ from recognizer.history import list_versions
 from recognizer.images import read_image
 from support.pictures import write_class
 from support.training_command import training_command
+from training import production
 
 BACKEND = Path(train_production_model.__file__).parent
 STUDENTS = 5
@@ -42,7 +43,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_every_promised_file_is_written_and_opens_with_ordinary_tools(run, class_folder, tmp_path, capsys):
-    assert run(class_folder, "--json", str(tmp_path / "result.json")) == 0
+    before = os.umask(0)
+    try:
+        assert run(class_folder, "--json", str(tmp_path / "result.json")) == 0
+    finally:
+        os.umask(before)
     model = tmp_path / "model"
     for name in (
         "label_encoder_classes.npy",
@@ -73,6 +78,9 @@ def test_every_promised_file_is_written_and_opens_with_ordinary_tools(run, class
     assert "rank-1" in shown and content["metadata"]["model_version"] in shown
     for picture in model.glob("*.png"):
         assert min(read_image(picture).shape[:2]) >= 400
+    if os.name != "nt":  # faces are for their owner only, whatever the umask
+        kept = [path for path in (model, *model.rglob("*"), tmp_path / "cache") if path.suffix != ".lock"]
+        assert [path for path in kept if path.stat().st_mode & 0o077] == []
 
 
 def test_only_new_photos_are_embedded_and_removed_ones_are_forgotten(run, class_folder, tmp_path):
@@ -250,6 +258,47 @@ def test_only_those_listed_are_trained_on_and_the_others_are_named(run, class_fo
     described = json.loads((tmp_path / "model" / "training_metadata.json").read_text(encoding="utf-8"))
     counts = described["dataset"]["issue_counts"]
     assert (counts["not_listed"], counts["no_folder"]) == (2, 1)
+
+
+@pytest.mark.parametrize("where", ["the data folder", "DATABASE_URL"])
+def test_where_a_database_knows_who_consented_everybody_is_trained_on_only_if_asked_for(
+    run, class_folder, tmp_path, monkeypatch, capsys, where
+):
+    if where == "DATABASE_URL":
+        monkeypatch.setenv("DATABASE_URL", "postgresql://me:secret@localhost/none")
+    else:
+        (tmp_path / "instance").mkdir()
+        (tmp_path / "instance" / "smartattendance.sqlite3").touch()
+    assert run(class_folder) == 2
+    error = capsys.readouterr().err
+    assert "--only FILE" in error and "--without-database" in error and "secret" not in error
+    assert not (tmp_path / "model").exists()
+    monkeypatch.setattr(train_production_model, "run_training", lambda job, *_: called.append(job.only))
+    called: list[object] = []
+    (tmp_path / "list").write_text("S1\n")
+    for more in (["--without-database"], ["--only", str(tmp_path / "list")]):
+        with pytest.raises(AttributeError):  # there is no result to show
+            run(class_folder, *more)
+    assert called == [None, {"S1"}]
+
+
+@pytest.mark.parametrize("stage", ["prepare", "build_report_files"])
+def test_a_student_who_is_erased_meanwhile_is_not_published(run, class_folder, tmp_path, monkeypatch, capsys, stage):
+    dataset = tmp_path / "dataset"
+    shutil.copytree(class_folder, dataset)
+    erased = sorted(path.name for path in dataset.iterdir())[2]
+    step = getattr(production, stage)
+
+    def erased_meanwhile(*arguments, **more):
+        done = step(*arguments, **more)
+        shutil.rmtree(dataset / erased)
+        return done
+
+    monkeypatch.setattr(production, stage, erased_meanwhile)
+    assert run(dataset) == 2
+    assert "the photos of 1 student were deleted while the training ran" in capsys.readouterr().err
+    assert list_versions(tmp_path / "model") == ()
+    assert erased not in (tmp_path / "model" / "training.log").read_text()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a signal")

@@ -1,4 +1,4 @@
-"""Consents: without one nothing is made of a face; once it is withdrawn nothing of the face stays."""
+"""Consents: without one nothing of a face is kept; once it is withdrawn nothing of the face stays."""
 
 from __future__ import annotations
 

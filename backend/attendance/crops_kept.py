@@ -18,6 +18,13 @@ def all_paths(db: Session) -> frozenset[str]:
     return frozenset(path for path in db.scalars(select(Sighting.crop_path)) if path is not None)
 
 
+def candidate_ids(db: Session, path: str) -> set[int] | None:
+    """Whom the crop may show; None when no row knows it."""
+    query = select(ReviewItem).join(ReviewItem.sighting).where(Sighting.crop_path == path)
+    item = db.scalar(query)
+    return None if item is None else {each["student_id"] for each in item.candidates}
+
+
 def due_paths(db: Session, now: datetime) -> list[str]:
     """The crops that must be gone by ``now``."""
     query = select(Sighting.crop_path).where(Sighting.crop_path.is_not(None), Sighting.expires_at <= now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -25,10 +25,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from attendance.advisory_locks import AdvisoryLocks
-from attendance.engines import WRITE, make_engine, make_engine_of_locks
+from attendance.engines import SQLITE_WAIT_SECONDS, WRITE, make_engine, make_engine_of_locks
 from errors import ConfigurationError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+_EMPTY_LOG_MS = 5000  # readers are done in milliseconds
 # Something took too long: waiting for others' rows, one statement, or what was done between two.
 _TOO_SLOW = (
     psycopg.errors.LockNotAvailable,
@@ -89,6 +90,7 @@ class Database:
 
     def prepare(self) -> None:
         """Bring the tables up to date. Raises ConfigurationError when the database cannot be used."""
+        self._make_private()
         try:
             if not self.is_current():
                 self.upgrade()
@@ -120,6 +122,37 @@ class Database:
         """Whether there is anything to read; an SQLite file is made by whoever opens it."""
         name = self.engine.url.database
         return not self.is_sqlite or (name is not None and Path(name).is_file())
+
+    def empty_log(self) -> bool:
+        """Bring what SQLite's write-ahead log holds into the database and empty the log: it keeps what was overwritten
+        and deleted. False while somebody is reading what is in it. PostgreSQL recycles its log by itself."""
+        if not self.is_sqlite:
+            return True
+        connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            try:
+                # others cannot write meanwhile
+                cursor.execute(f"PRAGMA busy_timeout = {_EMPTY_LOG_MS}")
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                row = cursor.fetchone()
+                return row is not None and row[0] == 0
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout = {1000 * SQLITE_WAIT_SECONDS}")
+                cursor.close()
+        finally:
+            connection.close()
+
+    def _make_private(self) -> None:
+        """See that only its owner can read SQLite's file, and with it those that SQLite puts beside it."""
+        if not self.is_sqlite or os.name == "nt":
+            return
+        path = Path(self.engine.url.database or "")
+        with suppress(OSError):  # what is wrong with it is said by whoever opens it
+            if not path.exists():
+                path.touch(mode=0o600)
+            elif path.stat().st_mode & 0o077:
+                path.chmod(0o600)
 
     def integrity_problems(self) -> list[str]:
         """What SQLite finds damaged in its file; PostgreSQL looks after itself."""

@@ -16,7 +16,7 @@ WRITE = {"sqlite_begin": "IMMEDIATE"}
 """Options of a connection that begins a transaction to write."""
 
 # How long a writer waits for another one. Marks are written in milliseconds; an import of 10,000 rows in seconds.
-_SQLITE_WAIT_SECONDS = 30
+SQLITE_WAIT_SECONDS = 30
 # How long one who only looks waits for a lock or an answer.
 _LOOK_SECONDS = 5
 
@@ -58,7 +58,7 @@ def make_engine(url: str, *, read_only: bool = False) -> Engine:
             return _sqlite_to_look_at(parsed)
         engine = create_engine(
             parsed.set(drivername="sqlite"),
-            connect_args={"timeout": _SQLITE_WAIT_SECONDS, "check_same_thread": False},
+            connect_args={"timeout": SQLITE_WAIT_SECONDS, "check_same_thread": False},
             pool_size=16,
             **_QUIET,
         )
@@ -156,7 +156,7 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
 def _use_wal(cursor: Any) -> None:
     """Have the database keep its log in a file of its own, so that readers and a writer do not wait for one another.
     Of several processes that ask for it on a new file, SQLite refuses some at once, whatever they would wait."""
-    until = time.monotonic() + _SQLITE_WAIT_SECONDS
+    until = time.monotonic() + SQLITE_WAIT_SECONDS
     while True:
         try:
             cursor.execute("PRAGMA journal_mode=WAL")

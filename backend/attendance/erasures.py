@@ -27,6 +27,7 @@ from attendance.models import (
 from attendance.paging import Page, page_of
 from errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
 
+PROBLEM = "problem"  # of a step: why something is left
 _LONGEST_PROBLEM = 1000  # characters, of the column
 
 
@@ -78,7 +79,7 @@ def order(db: Session, actor: Actor, student_id: int, confirmation: str, now: da
 def order_without_consent(db: Session, external_id: str, now: datetime) -> int:
     """Order that everything made of the face of a student without consent is erased: photos that were put into the
     folder by hand, a model that was trained on them. The id of the order. Raises NotFoundError, ConflictError."""
-    student_id = db.scalar(select(Student.id).where(Student.external_id == external_ids.normalised(external_id)))
+    student_id = db.scalar(select(Student.id).where(Student.external_key == external_ids.key_of(external_id)))
     if student_id is None:
         raise NotFoundError(f"there is no student with the id {external_id}")
     people.lock_student(db, student_id)
@@ -172,20 +173,27 @@ def note_shas(db: Session, erasure_id: int, shas: set[str]) -> tuple[str, ...]:
     return tuple(erasure.shas)
 
 
-def note_step(db: Session, erasure_id: int, step: str, found: Mapping[str, Any]) -> None:
-    """Note what was done; counts are added to those of an earlier attempt."""
+def note_step(db: Session, erasure_id: int, step: str, found: Mapping[str, Any], problem: str | None) -> None:
+    """Note what was done; counts are added to those of an earlier attempt. problem: why something is left; of an
+    earlier attempt it is forgotten."""
     erasure = db.get_one(Erasure, erasure_id, with_for_update=True, populate_existing=True)
-    before = erasure.steps.get(step, {})
-    erasure.steps = {**erasure.steps, step: _added(before, found)}
+    before = {name: value for name, value in erasure.steps.get(step, {}).items() if name != PROBLEM}
+    noted = _added(before, found) if problem is None else {**_added(before, found), PROBLEM: problem}
+    erasure.steps = {**erasure.steps, step: noted}
+
+
+def forget_whose(db: Session, erasure_id: int) -> None:
+    """Forget the id and the hashes, by which what is to be erased was found: nothing of it is left."""
+    erasure = db.get_one(Erasure, erasure_id, with_for_update=True, populate_existing=True)
+    erasure.external_id, erasure.shas = None, []
 
 
 def complete(db: Session, erasure_id: int, now: datetime) -> bool:
-    """Note that nothing is left; False when somebody else has already. The id and the hashes are forgotten too."""
+    """Note that nothing is left; False when somebody else has already."""
     erasure = db.get_one(Erasure, erasure_id, with_for_update=True, populate_existing=True)
     if erasure.completed_at is not None:
         return False
     erasure.completed_at, erasure.problem = now, None
-    erasure.external_id, erasure.shas = None, []
     audit.record(db, system_actor(), "erasure.complete", "student", erasure.student_id, now, erasure_id=erasure.id)
     return True
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 
 import unicodedata
 
+from student_ids import key_of, normalised
+
+__all__ = ["LONGEST", "LONGEST_KEY", "MOST_BYTES", "erased_id", "key_of", "normalised", "problem"]
+
 LONGEST = 64  # characters
 MOST_BYTES = 200  # of UTF-8; file systems take 255, and files need names of their own beside it
 LONGEST_KEY = 200  # characters; a letter can become three when its case is folded
@@ -34,26 +38,6 @@ _DEVICES = frozenset({"con", "prn", "aux", "nul", "conin$", "conout$"}) | {
 _SYSTEM_FOLDERS = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"})
 # What the recognizer and its reports call a face that is nobody's.
 _RESERVED = frozenset({"unknown"})
-
-
-def normalised(text: str) -> str:
-    """``text`` as an id is kept: composed (NFC), without spaces around it. What is far too long for an id stays as it
-    is: to normalise it takes a time that grows with the square of its length."""
-    if len(text) > 4 * LONGEST:
-        return text
-    return unicodedata.normalize("NFC", text).strip(" ")
-
-
-def key_of(external_id: str) -> str:
-    """What two ids have in common when they differ only in case or in forms of the same characters; a file system may
-    take their folders for one."""
-    key = external_id
-    while len(key) <= 4 * LONGEST:  # folding the case can undo the form; once nearly always does
-        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", key).casefold())
-        if folded == key:
-            break
-        key = folded
-    return key
 
 
 def erased_id(student_id: int) -> str:

@@ -178,14 +178,19 @@ def everything(db: Session) -> list[KeptImage]:
     return [_kept(image) for image in db.scalars(select(FaceImage).order_by(FaceImage.id))]
 
 
+def hashes(db: Session) -> set[str]:
+    """SHA-256 of the files of all images of all students, in whichever state."""
+    return set(db.scalars(select(FaceImage.sha256)))
+
+
 def folders(db: Session) -> dict[str, tuple[int, int | None]]:
-    """external id -> (student's id, id of the active consent or None), of everybody who is not erased."""
+    """Key of the external id -> (student's id, id of the active consent or None), of everybody who is not erased."""
     query = (
-        select(Student.external_id, Student.id, Consent.id)
+        select(Student.external_key, Student.id, Consent.id)
         .join(Consent, (Consent.student_id == Student.id) & Consent.withdrawn_at.is_(None), isouter=True)
         .where(Student.status != StudentStatus.ERASED)
     )
-    return {external_id: (student_id, consent_id) for external_id, student_id, consent_id in db.execute(query)}
+    return {key: (student_id, consent_id) for key, student_id, consent_id in db.execute(query)}
 
 
 def adopt(db: Session, actor: Actor, student_id: int, path: str, sha256: str, now: datetime) -> FaceImage | None:

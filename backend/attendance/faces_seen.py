@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from attendance.models import Consent, Student, StudentStatus
+from student_ids import key_of
 
 # Of the calibrated confidence that the best candidate is right: above it fewer than one in fifty is wrong.
 SURE_FROM = 0.98
@@ -140,12 +141,17 @@ def answer_of(
 def consenting(db: Session, external_ids: Collection[str | None]) -> frozenset[str]:
     """Those of ``external_ids`` that are of students with a consent. Of whoever never gave one, or took it back, not
     even that the school knows them may be said, though a model may know them."""
-    wanted = {each for each in external_ids if each is not None}
-    if not wanted:
+    keys = {each: key_of(each) for each in external_ids if each is not None}
+    if not keys:
         return frozenset()
     query = (
-        select(Student.external_id)
+        select(Student.external_key)
         .join(Consent, Consent.student_id == Student.id)
-        .where(Student.external_id.in_(wanted), Student.status == StudentStatus.ACTIVE, Consent.withdrawn_at.is_(None))
+        .where(
+            Student.external_key.in_(set(keys.values())),
+            Student.status == StudentStatus.ACTIVE,
+            Consent.withdrawn_at.is_(None),
+        )
     )
-    return frozenset(db.scalars(query))
+    found = set(db.scalars(query))
+    return frozenset(each for each, key in keys.items() if key in found)

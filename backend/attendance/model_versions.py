@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from attendance import audit
 from attendance.actor import system_actor
 from attendance.models import Consent, ModelVersion, Student
+from student_ids import key_of
 
 _AT_ONCE = 500  # ids in one statement
 
@@ -91,10 +92,10 @@ def without_consent(db: Session, external_ids: Collection[str]) -> Sequence[int]
     """The numbers of those students among ``external_ids`` who have no active consent, in order. Ids of nobody here
     are passed over: nobody of that id is on a roster, so nobody is named by it."""
     consenting = select(Consent.student_id).where(Consent.withdrawn_at.is_(None))
-    ordered, found = sorted(external_ids), list[int]()
+    ordered, found = sorted(set(map(key_of, external_ids))), list[int]()
     for start in range(0, len(ordered), _AT_ONCE):
         query = select(Student.id).where(
-            Student.external_id.in_(ordered[start : start + _AT_ONCE]), Student.id.not_in(consenting)
+            Student.external_key.in_(ordered[start : start + _AT_ONCE]), Student.id.not_in(consenting)
         )
         found += db.scalars(query)
     return sorted(found)

@@ -201,7 +201,8 @@ def update_student(
     if values.get("external_id", student.external_id) != student.external_id:
         _check_nothing_filed(db, student_id)
         _check_not_erasing(db, values["external_id"])
-        _retire_id(db, actor, student, now)
+        if external_ids.key_of(values["external_id"]) != student.external_key:  # else it is the same id
+            _retire_id(db, actor, student, now)
     for name, value in values.items():
         setattr(student, name, value)
     student.version += 1

@@ -82,11 +82,11 @@ def create(db: Session, actor: Actor, options: Mapping[str, Any], host: str, now
 
 
 def subjects(db: Session) -> list[Subject]:
-    """Everybody whose images may be trained on: students with an active consent."""
+    """Everybody whose images may be trained on: active students with a consent that is not withdrawn."""
     query = (
         select(Student.id, Student.external_id, Consent.id)
         .join(Consent, Consent.student_id == Student.id)
-        .where(Consent.withdrawn_at.is_(None), Student.status != StudentStatus.ERASED)
+        .where(Consent.withdrawn_at.is_(None), Student.status == StudentStatus.ACTIVE)
         .order_by(Student.id)
     )
     shas: dict[int, list[str]] = {}
@@ -161,6 +161,15 @@ def ended_consents(db: Session, trained: Iterable[Subject]) -> set[int]:
     # from the ended consents, of which there are few, rather than from the students, of which there may be thousands
     query = select(Consent.id).where(Consent.withdrawn_at.is_not(None), Consent.id.between(min(resting), max(resting)))
     return {resting[consent_id] for consent_id in db.scalars(query) if consent_id in resting}
+
+
+def may_go_on(db: Session, trained: Iterable[Subject]) -> bool:
+    """Whether everybody in ``trained`` may still be trained on."""
+    trained = list(trained)
+    if ended_consents(db, trained):
+        return False
+    restricted = set(db.scalars(select(Student.id).where(Student.status != StudentStatus.ACTIVE)))
+    return restricted.isdisjoint(subject.student_id for subject in trained)
 
 
 def erase_withdrawn(db: Session, trained: Iterable[Subject], now: datetime) -> list[int]:

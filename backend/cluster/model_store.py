@@ -206,7 +206,7 @@ class ModelStore:
         check_model_version(entry.model_version)
         if current.labels_sha256 is not None:
             labels = local_dir / HISTORY_FOLDER / entry.model_version / LABELS_FILE
-            labels.parent.mkdir(parents=True, exist_ok=True)
+            durable_files.make_private_folder(labels.parent)
             durable_files.write_atomically(labels, self._fetched(current.labels_file, current.labels_sha256, MAX_BYTES))
         if here != current.sha256:
             data = self._fetched(current.model_file, current.sha256, entry.size)
@@ -277,7 +277,7 @@ def _alone(model_dir: Path, timeout: float) -> Iterator[None]:
 @contextmanager
 def _writing(local_dir: Path) -> Iterator[None]:
     try:
-        local_dir.mkdir(parents=True, exist_ok=True)
+        durable_files.make_private_folder(local_dir)
         durable_files.remove_leftovers(local_dir)
         yield
     except OSError as error:

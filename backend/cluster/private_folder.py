@@ -21,7 +21,7 @@ class PrivateFolder:
     def __init__(self, parent: Path) -> None:
         """parent: where such folders lie; made when it is missing. Raises ConfigurationError."""
         try:
-            parent.mkdir(parents=True, exist_ok=True)
+            durable_files.make_private_folder(parent)
             # one at a time: a folder whose lock is not taken yet looks like one whose process is gone
             with filelock.FileLock(parent / "all.lock", timeout=_LOCK_SECONDS):
                 for lock in parent.glob("copy-*.lock"):

@@ -70,7 +70,7 @@ class FolderFiles:
     def write(self, name: str, data: bytes) -> None:
         try:
             # not its parents: they are missing where a share is not mounted
-            self.folder.mkdir(exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
             write_atomically(self.folder / name, data)
         except OSError as error:
             raise self._failed(error) from error

@@ -91,7 +91,7 @@ class Lessons:
         taken = self._take(session, at, [face], size=(image.shape[1], image.shape[0]))
         identity = Identity(None, Decision.UNKNOWN, 0.0, 0.0, 0.0, 0.0, ())
         result = RecognitionResult((RecognizedFace(found[0], identity),), (image.shape[1], image.shape[0]), MODEL)
-        review_crops.write(self.crops, image, result, taken.crops)
+        review_crops.write(self.school.services.database, self.crops, image, result, taken.crops, at)
 
     def decide(self, session: ClassSession, student: str, at: datetime) -> None:
         """The instructor says that the doubtful face is this student's."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from diagnosis.case import Case
 from diagnosis.database import contents, readable
 from diagnosis.finding import Finding, note, ok, problem
 from diagnosis.wording import ago, count, first_line, shown, some
+from student_ids import key_of
 
 if TYPE_CHECKING:
     from errors import ModelError
@@ -52,10 +52,9 @@ def people(case: Case) -> Iterator[Finding]:
     model, database, found = artifact(case), readable(case), contents(case)
     if model is None or database is None or found is None:
         return
-    # macOS may have given the folders' names decomposed
-    known = {unicodedata.normalize("NFC", str(name)) for name in model.classes}
+    known = set(map(key_of, map(str, model.classes)))
     with database.reading() as db:
-        withdrawn = sorted(known & without_consent(db))
+        withdrawn = sorted(name for name in without_consent(db) if key_of(name) in known)
     if withdrawn:
         yield problem(
             "model_knows_withdrawn",
@@ -64,7 +63,7 @@ def people(case: Case) -> Iterator[Finding]:
             "Nobody is told their names. Erase what is left of them, for each:",
             remedies.app("check", "--erase", withdrawn[0]),
         )
-    if found.students and not known & found.consented:
+    if found.students and known.isdisjoint(map(key_of, found.consented)):
         yield problem(
             "model_of_others",
             LABEL,
@@ -73,7 +72,7 @@ def people(case: Case) -> Iterator[Finding]:
             remedies.train(),
         )
         return
-    strangers = sorted(found.consented - known)
+    strangers = sorted(name for name in found.consented if key_of(name) not in known)
     if strangers:
         yield note(
             "model_lacks_students",

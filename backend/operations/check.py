@@ -30,6 +30,7 @@ from recognizer import durable_files, history
 from recognizer.artifact import LABELS_FILE, MODEL_FILE
 from recognizer.images import EXTENSIONS
 from recognizer.reading import load_artifact
+from student_ids import key_of, normalised
 from training.dataset import SYSTEM_FILES, display_name
 
 _logger = logging.getLogger(__name__)
@@ -210,40 +211,48 @@ class Check:
         if not root.is_dir():
             return
         with self._database.reading() as db:
-            folders, rows = face_images.folders(db), {image.path for image in face_images.everything(db)}
+            folders, rows = face_images.folders(db), {_place(image.path) for image in face_images.everything(db)}
+        first: dict[str, Path] = {}
         for folder in sorted(root.iterdir()):
-            name = folder.name
+            name, key = folder.name, key_of(folder.name)
             if not folder.is_dir():
                 if not name.startswith(".") and name.lower() not in SYSTEM_FILES:
                     message = f"{self._shown(folder)} lies outside the students' folders; move or delete it."
                     yield _Found(Finding("loose_file", message))
             elif folder.is_symlink():
                 yield _Found(Finding("link", f"{self._shown(folder)} is a link; replace it by a folder."))
-            elif name not in folders and self._was_erased(name):
+            elif key not in folders and self._was_erased(name):
                 message = (
                     f"The folder {self._shown(folder)} is of a student who was erased. Run: python app.py check "
                     f"--erase {name!r}"
                 )
                 yield _Found(Finding("folder_of_erased", message))
-            elif name not in folders:
+            elif key not in folders:
                 message = (
                     f"The folder {self._shown(folder)} belongs to no student of the server; add the student, or delete "
                     "the folder."
                 )
                 yield _Found(Finding("folder_without_student", message))
-            elif folders[name][1] is None:
+            elif folders[key][1] is None:
                 message = (
-                    f"The folder {self._shown(folder)} holds {len(self._files.files_in(name))} files of a student who "
+                    f"The folder {self._shown(folder)} holds {len(self._files.files_of(name))} files of a student who "
                     f"has not consented. Record the consent, or run: python app.py check --erase {name!r}"
                 )
                 yield _Found(Finding("folder_without_consent", message))
             else:
-                yield from self._student_folder(folder, folders[name][0], rows)
+                yield from self._student_folder(folder, folders[key][0], rows)
+            if folder.is_dir() and first.setdefault(key, folder) != folder:
+                message = (
+                    f"The folders {self._shown(first[key])} and {self._shown(folder)} are of one student: an id is the "
+                    "same in upper and lower case. If they are two people's, give one of them another id; else move "
+                    "the photos into one folder."
+                )
+                yield _Found(Finding("two_folders", message))
 
-    def _student_folder(self, folder: Path, student_id: int, rows: set[str]) -> Iterator[_Found]:
+    def _student_folder(self, folder: Path, student_id: int, rows: set[tuple[str, str]]) -> Iterator[_Found]:
         for path in sorted(folder.iterdir()):
             relative = f"{folder.name}/{path.name}"
-            if relative in rows or durable_files.is_temporary(path) or path.name.lower() in SYSTEM_FILES:
+            if _place(relative) in rows or durable_files.is_temporary(path) or path.name.lower() in SYSTEM_FILES:
                 continue
             if path.suffix.lower() in EXTENSIONS and path.is_file() and not path.is_symlink():
                 message = f"{self._shown(path)} is known to no row, so that it would be missing from exports."
@@ -266,19 +275,16 @@ class Check:
 
     def _crops(self) -> Iterator[_Found]:
         folder = self._places.crops
-        # the files first: a crop's row is there before its file
-        there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        for path in review_crops.strays(self._database, folder):
+            message = f"The crop {path.name} of a doubtful face is known to no row."
+            yield _Found(Finding("crop_without_row", message), path.unlink)
         with self._database.reading() as db:
             known = crops_kept.all_paths(db)
-        for name in sorted(there - known):
-            message = f"The crop {name} of a doubtful face is known to no row."
-            yield _Found(Finding("crop_without_row", message), (folder / name).unlink)
-        missing = sorted(path for path in known if not (folder / path).is_file())
-        for path in missing:
-            message = f"The crop {path} of a doubtful face is missing."
+        for missing in sorted(path for path in known if not (folder / path).is_file()):
+            message = f"The crop {missing} of a doubtful face is missing."
             yield _Found(
                 Finding("crop_without_file", message),
-                partial(review_crops.delete, self._database, folder, [path], self._clock.now()),
+                partial(review_crops.delete, self._database, folder, [missing], self._clock.now()),
             )
 
     def _models(self) -> Iterator[_Found]:
@@ -291,7 +297,7 @@ class Check:
                     message = f"{path} was left by a training or an activation that was killed."
                     yield _Found(Finding("leftover", message), self._tidy_models)
         with self._database.reading() as db:
-            withdrawn, students = rosters.without_consent(db), set(face_images.folders(db))
+            withdrawn, students = set(map(key_of, rosters.without_consent(db))), set(face_images.folders(db))
         try:
             versions = history.list_versions(model_dir)
         except SmartAttendanceError as error:
@@ -311,15 +317,14 @@ class Check:
             except SmartAttendanceError as error:
                 yield _Found(Finding("model_refused", f"The model in use cannot be loaded: {error}"))
 
-    def _withdrawn_in(
-        self, folder: Path, version: str, withdrawn: frozenset[str], students: set[str]
-    ) -> Iterator[_Found]:
-        known = set(_labels(folder / LABELS_FILE))
-        for name in sorted(known - students):
+    def _withdrawn_in(self, folder: Path, version: str, withdrawn: set[str], students: set[str]) -> Iterator[_Found]:
+        """withdrawn, students: keys of their ids."""
+        known = _labels(folder / LABELS_FILE)
+        for name in sorted(name for name in known if key_of(name) not in students):
             if self._was_erased(name):
                 message = f"Model {version} knows {name}, who was erased. Run: python app.py check --erase {name!r}"
                 yield _Found(Finding("model_knows_erased", message))
-        for name in sorted(withdrawn & known):
+        for name in sorted(name for name in known if key_of(name) in withdrawn):
             message = (
                 f"Model {version} knows the student {name}, whose consent was withdrawn. Run: python app.py check "
                 f"--erase {name!r}"
@@ -332,6 +337,12 @@ class Check:
 
     def _shown(self, path: Path) -> str:
         return display_name(self._files.root, path)
+
+
+def _place(path: str) -> tuple[str, str]:
+    """Where a photo lies, however the file system spells that: macOS gives names decomposed."""
+    folder, _, name = path.partition("/")
+    return key_of(folder), normalised(name)
 
 
 def _labels(path: Path) -> list[str]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 import filelock
@@ -17,6 +19,7 @@ import filelock
 from attendance.database import Database
 from errors import BusyError, ConflictError, SmartAttendanceError
 from recognizer import durable_files
+from student_ids import key_of
 
 _LOCK_SECONDS = 30.0  # a picture takes milliseconds, the erasure of a folder seconds
 
@@ -26,6 +29,7 @@ class FaceFiles:
 
     def __init__(self, root: Path, lock_file: Path) -> None:
         self.root, self._lock_file = root, lock_file
+        self._known: dict[object, str | None] = {}
 
     @contextmanager
     def locked(self, database: Database) -> Iterator[None]:
@@ -62,7 +66,7 @@ class FaceFiles:
         """Write a file, whole or not at all; its folder is made. Raises OSError."""
         path = self.path(relative)
         if not path.parent.is_dir():
-            path.parent.mkdir(parents=True)
+            durable_files.make_private_folder(path.parent)
             durable_files.sync_folder(path.parent.parent)
         durable_files.write_atomically(path, data)
 
@@ -83,28 +87,41 @@ class FaceFiles:
         except OSError:  # something else is in it, or it was never made
             return
 
-    def files_in(self, folder: str) -> list[Path]:
-        """Every file in a student's folder, also further down and hidden."""
-        path = self.root / folder
-        if path.is_symlink() or not path.is_dir():
-            return []
-        return sorted(Path(where) / name for where, _, names in os.walk(path) for name in names)
+    def folders_of(self, external_id: str) -> list[Path]:
+        """A student's folders: more than one where their names differ in case or in the form of the letters."""
+        key = key_of(external_id)
+        there = self.root.iterdir() if self.root.is_dir() else ()
+        return sorted(path for path in there if key_of(path.name) == key and (path.is_symlink() or path.is_dir()))
 
-    def remove_folder(self, folder: str) -> int:
-        """Delete a student's folder with everything in it; how many files. A link is deleted, not what it leads to.
-        Raises OSError when anything is left."""
-        path = self.path(folder)
-        if path.is_symlink():
-            path.unlink()
-            return 1
-        found = self.files_in(folder)
-        for file in found:
-            file.unlink(missing_ok=True)
-        for where, _, _ in os.walk(path, topdown=False):
-            Path(where).rmdir()
-        if found and self.root.is_dir():
+    def files_of(self, external_id: str) -> list[Path]:
+        """Every file in a student's folders, also further down and hidden."""
+        folders = self.folders_of(external_id)
+        return sorted(path for folder in folders if not folder.is_symlink() for path in _files_below(folder))
+
+    def remove_all_of(self, external_id: str) -> int:
+        """Delete a student's folders with everything in them; how many files. Of a link the link itself is deleted, not
+        what it leads to. What cannot be deleted keeps nothing else there. Raises OSError when anything is left."""
+        errors: list[BaseException] = []
+        count = 0
+        for folder in self.folders_of(external_id):
+            if folder.is_symlink():
+                folder.unlink()
+                count += 1
+                continue
+            files = _files_below(folder)
+            shutil.rmtree(folder, onerror=lambda _function, _path, raised: errors.append(raised[1]))
+            count += sum(not os.path.lexists(path) for path in files)
+        if count:
             durable_files.sync_folder(self.root)
-        return len(found)
+        left = [error for error in errors if not isinstance(error, FileNotFoundError)]
+        if left:
+            raise left[0]
+        return count
+
+    def all_sha256(self) -> set[str]:
+        """Of every file of every student. A file that did not change since the last call is not read again."""
+        self._known = {stamp: self._known.get(stamp) or file_sha256(path) for stamp, path in _stamped(self.root)}
+        return {sha256 for sha256 in self._known.values() if sha256 is not None}
 
     def leftovers(self) -> list[Path]:
         """What writers that were killed left behind."""
@@ -124,12 +141,41 @@ def told(error: Exception) -> str:
     would name the file, and with it the student."""
     if isinstance(error, SmartAttendanceError):
         return str(error)
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if isinstance(error, OSError):
+        return error.strerror or str(error) or type(error).__name__
+    return f"an unexpected error ({type(error).__name__}); the log says where"
+
+
+def logged(error: Exception) -> str:
+    """``told`` for the log: of an error that nobody expected also where it came from, but not its words, which may name
+    a student."""
+    if isinstance(error, OSError | SmartAttendanceError):
+        return told(error)
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """Everything in ``folder`` that is no folder; a link to one is not followed."""
+    found = []
+    for where, folders, names in os.walk(folder):
+        links = [name for name in folders if Path(where, name).is_symlink()]
+        found += [Path(where) / name for name in (*names, *links)]
+    return found
+
+
+def _stamped(root: Path) -> Iterator[tuple[object, Path]]:
+    """Every file below ``root`` with what changes when it does."""
+    for path in _files_below(root) if root.is_dir() else ():
+        with suppress(OSError):
+            found = path.stat()
+            yield (path, found.st_size, found.st_mtime_ns, found.st_ino), path
 
 
 def file_sha256(path: Path) -> str | None:
     """Of an ordinary file; None when there is none that can be read."""
     try:
+        if not path.is_file():  # reading a pipe would never end
+            return None
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:

@@ -59,6 +59,17 @@ class FaceKeeper:
                 face_images.forget(db, [image.id for image in gone])
         return len(gone)
 
+    def forget_strays(self) -> int:
+        """Erase remembered embeddings of photos that are not there any more: somebody deleted the file by hand, or a
+        training remembered it while it was being erased. How many."""
+        strays = cache.stored(self._places.embeddings)
+        if strays:
+            with self._database.reading() as db:
+                strays -= face_images.hashes(db)
+        if strays:
+            strays -= self.files.all_sha256()
+        return cache.forget(self._places.embeddings, strays) if strays else 0
+
     def settle(self) -> dict[str, int]:
         """Bring to its end what a process that died had begun: ``completed`` images whose file is whole, ``given_up``
         those without, ``deleted`` those that were to go, and ``leftovers``, files that were never finished."""

@@ -87,7 +87,7 @@ def take_in(
             if error.code == frames_taken.OLDER_MODEL and tries_left:
                 continue
             raise
-        review_crops.write(crops, image, result, taken.crops)
+        review_crops.write(database, crops, image, result, taken.crops, clock.now())
         return taken
     raise AssertionError("the last try returns or raises")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,9 +131,7 @@ class Models:
     def _activate(self, actor: Actor, version: str, now: datetime) -> Activation:
         artifact = self._artifact(self._folder(version))
         with self._database.reading() as db:
-            # macOS may have given the folders' names decomposed
-            students = {unicodedata.normalize("NFC", str(name)) for name in artifact.classes}
-            withdrawn = model_versions.without_consent(db, students)
+            withdrawn = model_versions.without_consent(db, list(map(str, artifact.classes)))
         if withdrawn:
             raise ConflictError(
                 f"{len(withdrawn)} students in this model have no consent any more (students "

@@ -14,9 +14,8 @@ from attendance.clock import Clock
 from attendance.database import Database
 from attendance.models import RetentionRun
 from attendance.policy import Policy
-from errors import SmartAttendanceError
 from operations import review_crops
-from operations.face_files import told
+from operations.face_files import logged
 from operations.face_keeping import FaceKeeper
 
 _logger = logging.getLogger(__name__)
@@ -31,8 +30,8 @@ class _Run:
         """One kind; that one fails keeps no other from being deleted."""
         try:
             self.deleted[kind] = step()
-        except (OSError, SmartAttendanceError) as error:
-            _logger.error("retention: %s could not be deleted, it is tried again: %s", kind, told(error))
+        except Exception as error:
+            _logger.error("retention: %s could not be deleted, it is tried again: %s", kind, logged(error))
             self.problems.append(f"{kind} could not all be deleted; the log says why, it is tried again")
 
 
@@ -49,12 +48,13 @@ class Retention:
         run = _Run()
         run.do("review_crops", lambda: self._review_crops(now))
         run.do("face_images", lambda: self._face_images(now))
+        run.do("embeddings", self._faces.forget_strays)
         run.do("sightings", lambda: self._in_parts(lambda db: retention.delete_sightings(db, self._policy, now)))
         run.do("frames", lambda: self._in_parts(lambda db: retention.delete_frames(db, self._policy, now)))
         run.do("logins", lambda: self._once(lambda db: retention.delete_logins(db, now)))
         run.do("one_time_links", lambda: self._once(lambda db: retention.delete_links(db, now)))
         with self._database.writing() as db:
-            return retention.note_run(
+            noted = retention.note_run(
                 db,
                 actor or system_actor(),
                 run.deleted,
@@ -62,6 +62,9 @@ class Retention:
                 now,
                 self._clock.now(),
             )
+        if any(run.deleted.values()):
+            self._database.empty_log()
+        return noted
 
     def _review_crops(self, now: datetime) -> int:
         deleted = review_crops.delete_due(self._database, self._crops, now)

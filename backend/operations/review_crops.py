@@ -1,7 +1,8 @@
 """The files of crops of doubtful faces: cut, written, read, deleted.
 
-A file's row is committed before the file is written and kept until it is deleted, so that after a crash no file is
-without one; a row without a file does no harm.
+A file's row is committed before the file is written. Whoever writes a file looks at its row again afterwards, and
+whoever deletes one looks for the file again after the row is gone: of a crop that is written while it is being erased
+nothing stays. What a crash between the two leaves behind, ``delete_strays`` finds.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from attendance import crops_kept, review
+from attendance import crops_kept, erasures, review
 from attendance.actor import Actor
 from attendance.database import Database
+from attendance.frames_taken import with_consent
 from attendance.observation import Crop
 from errors import NotFoundError
+from recognizer.durable_files import make_private_folder
 from recognizer.types import BoundingBox, RecognitionResult, RGBImage
 
 FOLDER = "review"
@@ -48,18 +51,33 @@ def cut(image: RGBImage, box: BoundingBox) -> bytes:
     return buffer.getvalue()
 
 
-def write(folder: Path, image: RGBImage, result: RecognitionResult, crops: Sequence[Crop]) -> None:
+def write(
+    database: Database, folder: Path, image: RGBImage, result: RecognitionResult, crops: Sequence[Crop], now: datetime
+) -> None:
     """Write the files of ``crops``, whose rows are committed. A disk that is full costs the picture, not the mark."""
     for crop in crops:
         data = cut(image, result.faces[crop.face_index].face.box)
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(folder)
             # readable by nobody else from its first byte on, and never in the place of another
             handle = os.open(folder / crop.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
         except OSError as error:
             _logger.error("the crop of a doubtful face could not be written: %s", error.strerror or error)
+        _look_again(database, folder, crop.path, now)
+
+
+def _look_again(database: Database, folder: Path, path: str, now: datetime) -> None:
+    """Delete a crop that was written while its student's erasure ran, before or after the erasure read its row."""
+    with database.reading() as db:
+        candidates = crops_kept.candidate_ids(db, path)
+        erased = set() if candidates is None else candidates - with_consent(db, candidates)
+    if candidates is None or erased:
+        delete(database, folder, [path], now)
+    for student_id in erased:
+        with database.writing() as db:
+            erasures.clean_reviews(db, student_id)
 
 
 def read(database: Database, folder: Path, actor: Actor, item_id: int, now: datetime) -> bytes:
@@ -73,10 +91,24 @@ def read(database: Database, folder: Path, actor: Actor, item_id: int, now: date
 
 
 def delete_due(database: Database, folder: Path, now: datetime) -> int:
-    """Delete the crops that must be gone by ``now``; how many."""
+    """Delete the crops that must be gone by ``now``, and those that no row knows; how many."""
     with database.reading() as db:
         paths = crops_kept.due_paths(db, now)
-    return delete(database, folder, paths, now)
+    return delete(database, folder, paths, now) + delete_strays(database, folder)
+
+
+def strays(database: Database, folder: Path) -> list[Path]:
+    """The files in the folder of crops that no row knows."""
+    # the files first: a crop's row is there before its file
+    there = sorted(folder.iterdir()) if folder.is_dir() else []
+    with database.reading() as db:
+        known = crops_kept.all_paths(db) if there else frozenset()
+    return [path for path in there if path.name not in known]
+
+
+def delete_strays(database: Database, folder: Path) -> int:
+    """Delete the crops that no row knows; how many."""
+    return sum(map(_unlink, strays(database, folder)))
 
 
 def delete(database: Database, folder: Path, paths: Sequence[str], now: datetime) -> int:
@@ -87,6 +119,8 @@ def delete(database: Database, folder: Path, paths: Sequence[str], now: datetime
     for start in range(0, len(gone), _ROWS_AT_ONCE):
         with database.writing() as db:
             count += crops_kept.forget(db, gone[start : start + _ROWS_AT_ONCE], now)
+    for path in gone:  # written meanwhile, by who saw the row
+        _unlink(folder / path)
     return count
 
 

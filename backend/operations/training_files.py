@@ -19,7 +19,7 @@ from typing import Any
 
 import filelock
 
-from recognizer.durable_files import write_atomically
+from recognizer.durable_files import make_private_folder, write_atomically
 from training.progress import lock_of
 
 LARGEST_LOG_PART = 64 * 1024  # bytes
@@ -79,7 +79,7 @@ class TrainingFiles:
 
     def prepare(self, external_ids: Iterable[str], subjects: Sequence[Mapping[str, Any]]) -> None:
         """Write the list of students. Raises OSError."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         write_atomically(self.subjects, json.dumps(subjects).encode())
         write_atomically(self.listed, "".join(f"{name}\n" for name in external_ids).encode())
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from recognizer.durable_files import make_private_file
+
 # Of 19: the lesson's frames go first, and on an idle machine it makes no difference.
 _NICENESS = 10
 
@@ -23,6 +25,7 @@ def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
     flags: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         flags = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS}
+    make_private_file(log)
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,

@@ -39,7 +39,9 @@ _START_GRACE = timedelta(seconds=60)
 # Who started the training acts on a cancellation at once; others only when that one does not.
 _OTHERS_CANCEL_AFTER = timedelta(seconds=5)
 _ANOTHER_MACHINE_AFTER = timedelta(days=1)
-_WITHDRAWN = "the consent of a student who was being trained on was withdrawn; start the training again"
+_WITHDRAWN = (
+    "a student who was being trained on has withdrawn their consent or was set inactive; start the training again"
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -192,8 +194,8 @@ class Trainings:
     ) -> None:
         if job.cancel_requested_at is None:
             with self._database.reading() as db:
-                ended = training_jobs.ended_consents(db, self._subjects(files))
-            if not ended:
+                may_go_on = training_jobs.may_go_on(db, self._subjects(files))
+            if may_go_on:
                 return
             with self._database.writing() as db:
                 training_jobs.request_cancel(db, system_actor(), job.id, now, _WITHDRAWN)

@@ -14,6 +14,7 @@ part is not named. The nearest of a class is not its member for that alone.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
@@ -25,6 +26,7 @@ from errors import ModelFormatError
 from recognizer.artifact import ClassifierArtifact
 from recognizer.scoring import Gallery, ScoringParameters
 from recognizer.types import Candidate, Decision, FloatArray, Identity
+from student_ids import key_of
 
 MAX_CANDIDATES = 3
 # Old models carry one threshold on their own probability; this share of it opens their review band.
@@ -33,7 +35,7 @@ LEGACY_REVIEW_SHARE = 0.8
 _POOLS = 64
 
 # Where nobody may be named there is nobody to compare with.
-_NOBODY = Identity(
+NOBODY = Identity(
     student_id=None, decision=Decision.UNKNOWN, probability=0.0, score=-1.0, similarity=-1.0, margin=0.0, agreed=False
 )
 
@@ -75,27 +77,35 @@ class FaceClassifier:
         among: the student ids a face may be named as, or be in doubt between; None for all. Candidates and margins are
         theirs. A face that belongs to another of the enrolled is named as that one, without further candidates; where
         another one is as near as the best of these, nobody is named. without: ids that are treated as if they were not
-        in the model. Ids that the model does not know are passed over in both.
+        in the model. Ids that the model does not know are passed over in both. Ids that differ only in case or in the
+        form of their characters are the same; the answers have them spelled as in ``among``.
         """
         if embeddings.ndim != 2 or embeddings.shape[1] != self.dimension:
             raise ValueError(f"expected embeddings (n, {self.dimension}), got {embeddings.shape}")
         if not len(embeddings):
             return ()
         # an empty roster is a roster too: None is what means everybody
-        pool = self._pool(among, without) if among is not None or without else None
-        return self._strategy.identify(np.ascontiguousarray(embeddings, dtype=np.float32), pool)
+        pool, spelled = self._pool(among, without) if among is not None or without else (None, {})
+        identities = self._strategy.identify(np.ascontiguousarray(embeddings, dtype=np.float32), pool)
+        return tuple(_spelled(each, spelled) for each in identities) if spelled else identities
 
     def rank(self, embeddings: FloatArray) -> NDArray[np.intp]:
         """Index into ``classes`` of the student ranked first for each row, whether or not they are accepted."""
         return self._ranker.rank(np.ascontiguousarray(embeddings, dtype=np.float32))
 
-    def _find_pool(self, among: frozenset[str] | None, without: frozenset[str]) -> _Pool | None:
-        """None where the restriction leaves everybody."""
-        there = np.array([name not in without for name in self.classes])
-        asked = there if among is None else there & np.array([name in among for name in self.classes])
+    def _find_pool(
+        self, among: frozenset[str] | None, without: frozenset[str]
+    ) -> tuple[_Pool | None, Mapping[str, str]]:
+        """The pool, None where the restriction leaves everybody; and the classes that are spelled otherwise."""
+        keys = [key_of(name) for name in self.classes]
+        absent, asked_for = set(map(key_of, without)), {key_of(name): name for name in among or ()}
+        there = np.array([key not in absent for key in keys])
+        asked = there if among is None else there & np.array([key in asked_for for key in keys])
+        pairs = zip(self.classes, keys, strict=True)
+        spelled = {name: asked_for[key] for name, key in pairs if asked_for.get(key, name) != name}
         if asked.all():
-            return None
-        return _Pool(np.flatnonzero(asked), np.flatnonzero(there & ~asked), np.flatnonzero(there))
+            return None, spelled
+        return _Pool(np.flatnonzero(asked), np.flatnonzero(there & ~asked), np.flatnonzero(there)), spelled
 
 
 class LinearRanker:
@@ -187,7 +197,7 @@ class _GalleryStrategy:
             if theirs.decision is Decision.KNOWN:
                 return replace(theirs, candidates=theirs.candidates[:1])
         if not len(allowed):
-            return _NOBODY
+            return NOBODY
         return self._decide(allowed, int(np.argmax(values[pool.allowed])), pool.allowed, rival)
 
     def _decide(
@@ -236,12 +246,8 @@ class _LegacyStrategy:
     right far more often; where the two differ nobody is named."""
 
     def __init__(self, artifact: ClassifierArtifact, classes: tuple[str, ...], ranker: LinearRanker) -> None:
-        # scikit-learn, as in recognizer.artifact
-        from recognizer.estimators import is_one_vs_rest
-
         self._classes, self._model, self._scaler = classes, ranker.model, artifact.scaler
         self._ranker = ranker
-        self._one_vs_rest = is_one_vs_rest(self._model)
         self._threshold, review = artifact.threshold, artifact.review_threshold
         if self._threshold is None:
             review = 0.0
@@ -260,7 +266,7 @@ class _LegacyStrategy:
 
     def _decide_within(self, pool: _Pool, probabilities: NDArray[np.float64], values: NDArray[Any]) -> Identity:
         if not len(pool.everyone):
-            return _NOBODY
+            return NOBODY
         first = int(np.argmax(values[pool.everyone]))
         outsider = bool(np.isin(pool.everyone[first], pool.outside))
         if outsider:
@@ -268,7 +274,7 @@ class _LegacyStrategy:
             if theirs.decision is Decision.KNOWN:
                 return replace(theirs, candidates=theirs.candidates[:1])
         if not len(pool.allowed):
-            return _NOBODY
+            return NOBODY
         # what ranks first is right far more often than the probabilities: against it nobody is named
         rival = np.inf if outsider else _largest(probabilities[pool.outside])
         best = int(np.argmax(values[pool.allowed]))
@@ -276,9 +282,6 @@ class _LegacyStrategy:
 
     def _probabilities(self, scaled: NDArray[Any]) -> NDArray[np.float64]:
         """(n, N) probabilities; a model that has none gets a softmax of its decision values, for ranking only."""
-        if self._one_vs_rest:
-            apart = 0.5 + 0.5 * np.tanh(0.5 * np.asarray(self._model.decision_function(scaled), dtype=np.float64))
-            return np.asarray(apart / np.maximum(apart.sum(axis=1, keepdims=True), 1e-300))
         if hasattr(self._model, "predict_proba"):
             return np.asarray(self._model.predict_proba(scaled), dtype=np.float64)
         values = np.asarray(self._model.decision_function(scaled), dtype=np.float64)
@@ -317,6 +320,19 @@ class _LegacyStrategy:
             candidates=() if decision is Decision.UNKNOWN else candidates,
             agreed=agreed,
         )
+
+
+def _spelled(identity: Identity, spelled: Mapping[str, str]) -> Identity:
+    """``identity`` with its names as in ``spelled``."""
+
+    def name(student_id: str) -> str:
+        return spelled.get(student_id, student_id)
+
+    return replace(
+        identity,
+        student_id=None if identity.student_id is None else name(identity.student_id),
+        candidates=tuple(replace(each, student_id=name(each.student_id)) for each in identity.candidates),
+    )
 
 
 def _candidates(

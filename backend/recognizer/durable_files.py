@@ -2,6 +2,8 @@
 
 A new file is written beside the old one under a temporary name, brought to the disk, and put in place by one
 rename, which is atomic on every system this runs on.
+
+What is written here is made of faces: files and folders are readable by their owner only, whatever the umask says.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ import os
 import secrets
 import shutil
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 _TEMPORARY = ".tmp-"
@@ -46,9 +50,26 @@ def remove(path: Path) -> None:
             return
 
 
+def make_private_folder(path: Path) -> None:
+    """Make ``path`` and the folders above it that are missing; those that exist are left as they are. Raises
+    OSError."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):  # mkdir gives its mode to the last folder only
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def make_private_file(path: Path) -> None:
+    """See that there is a file at ``path`` that only its owner can read, for whoever opens it next. Raises OSError."""
+    with suppress(FileExistsError):
+        path.touch(mode=0o600, exist_ok=False)
+    if os.name != "nt" and path.stat().st_mode & 0o077:
+        with suppress(PermissionError):  # it belongs to somebody else and is still ours to use
+            path.chmod(0o600)
+
+
 def write_synced(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path`` and wait until the disk has it. Raises OSError."""
-    with path.open("wb") as file:
+    with open(path, "wb", opener=partial(os.open, mode=0o600)) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import logging
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from recognizer.artifact import ClassifierArtifact
 from recognizer.types import FloatArray
+from student_ids import folded_once, key_of
 
 Fit = Callable[[str, FloatArray, NDArray[np.integer[Any]], NDArray[np.str_], int], tuple[Any, Any]]
 """Fits scaler and classifier as training does: of the kind ``svm`` or ``logistic``, on embeddings (n, d) float32 with
@@ -25,8 +25,10 @@ ERASED_FROM = "erased_from"
 
 # Keys of records in the report of a training: students and pairs of them, and what was wrong with the data set.
 _WHO, _WHAT = ("student_id", "other_id"), ("message", "path")
+_OUR_WORD = re.compile(r"[a-z][a-z0-9_]*")
 _KINDS = {"LinearSVC": "svm", "LogisticRegression": "logistic"}
-_SAME = 0.999  # cosine of two centroids of one student's same photos, up to rounding
+# Cosine of two centroids of one student's same photos, up to rounding. One photo of somebody else among 500 shows.
+_SAME = 0.999998
 
 _logger = logging.getLogger(__name__)
 
@@ -36,28 +38,40 @@ class ErasedStudent:
     Other text is left alone; a student may be called 1, 2026 or svm."""
 
     def __init__(self, student_id: str) -> None:
-        self.id = unicodedata.normalize("NFC", student_id)
-        self._word = re.compile(rf"(?<!\w){re.escape(self.id)}(?!\w)")
+        self._key = key_of(student_id)
+        # photos are often called 2024001_01.jpg, so that an underscore ends a word here
+        self._word = re.compile(rf"(?<![^\W_]){re.escape(self._key)}(?![^\W_])")
 
     def is_class(self, name: object) -> bool:
-        return unicodedata.normalize("NFC", str(name)) == self.id
+        return key_of(str(name)) == self._key
 
     def is_named(self, text: str) -> bool:
-        return self._word.search(unicodedata.normalize("NFC", text)) is not None
+        return self._word.search(folded_once(text)) is not None
 
     def is_in(self, value: object) -> bool:
         """Whether ``value`` (primitives) holds a record about the student."""
         if isinstance(value, Mapping):
-            return self._is_about(value) or any(map(self.is_in, value.values()))
-        return isinstance(value, (list, tuple)) and any(map(self.is_in, value))
+            return self._is_about(value) or any(map(self._is_label, value)) or any(map(self.is_in, value.values()))
+        if isinstance(value, (list, tuple)):
+            return any(map(self._is_label, value)) or any(map(self.is_in, value))
+        return False
 
     def taken_out_of(self, value: Any) -> Any:
         """``value`` without the records about the student."""
         if isinstance(value, dict):
-            return {key: self.taken_out_of(inner) for key, inner in value.items() if not self._is_about(inner)}
+            return {
+                key: self.taken_out_of(inner)
+                for key, inner in value.items()
+                if not self._is_label(key) and not self._is_about(inner)
+            }
         if isinstance(value, (list, tuple)):
-            return type(value)(self.taken_out_of(inner) for inner in value if not self._is_about(inner))
+            kept = (inner for inner in value if not self._is_label(inner) and not self._is_about(inner))
+            return type(value)(map(self.taken_out_of, kept))
         return value
+
+    def _is_label(self, name: object) -> bool:
+        """Whether ``name``, a key or an item of a list, is the student's id and no word of ours, such as ``svm``."""
+        return isinstance(name, str) and self.is_class(name) and not _OUR_WORD.fullmatch(name)
 
     def _is_about(self, entry: object) -> bool:
         if not isinstance(entry, Mapping):
@@ -106,7 +120,7 @@ def fitted_on_others(
     embeddings: (n, d) float32, of what ``artifact`` was trained on. names: whose they are. None when they are not
     that, when the student is not among them, or too few others are."""
     kind, seed = _KINDS.get(type(artifact.model).__name__), artifact.metadata.get("seed")
-    if kind is None or embeddings.shape != (len(names), artifact.dimension) or not _belong(artifact, embeddings, names):
+    if kind is None or not belong(artifact, embeddings, names):
         return None
     kept = np.array([not student.is_class(name) for name in names], dtype=bool)
     classes, labels = np.unique(np.array(names, dtype=np.str_)[kept], return_inverse=True)
@@ -119,8 +133,11 @@ def fitted_on_others(
         return None
 
 
-def _belong(artifact: ClassifierArtifact, embeddings: FloatArray, names: Sequence[str]) -> bool:
-    """Whether these are the embeddings that ``artifact`` was trained on: their means are its gallery."""
+def belong(artifact: ClassifierArtifact, embeddings: NDArray[Any] | None, names: Sequence[str]) -> bool:
+    """Whether these are the embeddings that ``artifact`` was trained on, and whose they are: their means are its
+    gallery. False when they are damaged."""
+    if embeddings is None or embeddings.dtype != np.float32 or embeddings.shape != (len(names), artifact.dimension):
+        return False
     classes, labels = np.unique(np.array(names, dtype=np.str_), return_inverse=True)
     if artifact.gallery is None or not np.array_equal(classes, artifact.classes) or not np.isfinite(embeddings).all():
         return False

@@ -6,6 +6,9 @@ there are none (somebody took them away), the classifier loses the student's row
 What remains is published as a new version. A model that cannot lose a student (of two students, of an old format, of
 another kind, damaged) is removed whole, also when it is the one in use: then there is none until the next training.
 
+Embeddings beside a model that are damaged, or are not those it was trained on, are deleted: nobody can tell whose they
+are. A version that cannot be dealt with now keeps none of the others from being rewritten.
+
 What makes it safe to kill at any point: the new version is complete, listed and, where the old one was in use, in its
 place before anything of the old one goes; a run that finds both goes on from there.
 """
@@ -25,7 +28,7 @@ import numpy as np
 from errors import ModelError, SmartAttendanceError
 from recognizer import durable_files, history, version_files
 from recognizer.artifact import LABELS_FILE, MODEL_FILE, ClassifierArtifact, encode
-from recognizer.erased_student import ERASED_FROM, ErasedStudent, Fit, fitted_on_others, without_student
+from recognizer.erased_student import ERASED_FROM, ErasedStudent, Fit, belong, fitted_on_others, without_student
 from recognizer.manifest import ManifestEntry, sha256_of, sign, verify, write_manifest
 from recognizer.reading import artifact_from_bytes
 
@@ -46,12 +49,14 @@ _logger = logging.getLogger(__name__)
 class ModelErasure:
     """rewritten: old version -> the one in its place. removed: version -> why it could not be rewritten. in_use: the
     version in use afterwards, None when there is none. not_fitted_anew: new version -> why its scaler and classifier
-    still are those that the student's photos helped to form."""
+    still are those that the student's photos helped to form. failed: what kept versions from being dealt with now; the
+    next run tries them again."""
 
     rewritten: Mapping[str, str] = field(default_factory=dict)
     removed: Mapping[str, str] = field(default_factory=dict)
     in_use: str | None = None
     not_fitted_anew: Mapping[str, str] = field(default_factory=dict)
+    failed: tuple[Exception, ...] = ()
 
 
 def erase_student(
@@ -87,12 +92,16 @@ class _Erasing:
 
     def run(self) -> ModelErasure:
         write_manifest(self._dir, self._entries)  # what was found without an entry must stay loadable meanwhile
+        failed: list[Exception] = []
         for folder in sorted(self._history.iterdir()):
             if folder.is_dir() and not durable_files.is_temporary(folder):
-                self._version(folder)
+                try:
+                    self._version(folder)
+                except Exception as error:
+                    failed.append(error)
         self._stray_model()
         in_use = self._tidy()
-        return ModelErasure(self._rewritten, self._removed, in_use, self._not_fitted_anew)
+        return ModelErasure(self._rewritten, self._removed, in_use, self._not_fitted_anew, tuple(failed))
 
     def _version(self, folder: Path) -> None:
         try:
@@ -109,6 +118,7 @@ class _Erasing:
             _logger.warning("model %s cannot be read and is removed: %s", folder.name, error)
             self._remove(folder, "it is damaged, so nobody can tell whom it knows")
             return
+        self._drop_strange_embeddings(folder, artifact)
         if not self._knows(folder, artifact):
             return
         made = self._made_before(folder) or self._rewrite(folder, artifact, entry)
@@ -120,6 +130,16 @@ class _Erasing:
             self._entries = history.bring_into_use(self._dir, made, self._entries, new_sha256)
         self._drop(folder)
         self._rewritten[folder.name] = made.name
+
+    def _drop_strange_embeddings(self, folder: Path, artifact: ClassifierArtifact) -> None:
+        """Delete embeddings of which nobody can tell whose they are: one flipped bit gives a row to somebody else."""
+        paths = [folder / name for name in (_EMBEDDINGS, _STUDENTS) if (folder / name).exists()]
+        if not paths or artifact.gallery is None:
+            return
+        if not belong(artifact, version_files.array(folder / _EMBEDDINGS), version_files.names(folder / _STUDENTS)):
+            for path in paths:
+                path.unlink()
+            _logger.warning("the embeddings beside model %s are not its own; they are deleted", folder.name)
 
     def _knows(self, folder: Path, artifact: ClassifierArtifact) -> bool:
         named = [name for file in (LABELS_FILE, _STUDENTS) for name in version_files.names(folder / file)]
@@ -172,7 +192,7 @@ class _Erasing:
 
     def _fitted(self, folder: Path, artifact: ClassifierArtifact) -> tuple[Any, Any] | None:
         embeddings = version_files.array(folder / _EMBEDDINGS)
-        if self._fit is None or embeddings is None or embeddings.dtype != np.float32:
+        if self._fit is None or embeddings is None:
             return None
         return fitted_on_others(artifact, self._student, embeddings, version_files.names(folder / _STUDENTS), self._fit)
 

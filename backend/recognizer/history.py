@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,12 +72,15 @@ def publish(
     signing_key: bytes | None = None,
     *,
     lock_timeout: float = 60.0,
+    check: Callable[[], object] = lambda: None,
 ) -> StoredVersion:
     """Write ``artifact`` with ``extra_files`` (name -> content) as a new version and make it the one in use.
 
     ``label_encoder_classes.npy`` is written from the artifact unless it is among ``extra_files``. lock_timeout:
-    seconds to wait for another run in the same folder. Raises ModelFormatError when the artifact is incomplete,
-    ModelError when the folder is locked or cannot be written; then the model that was in use still is.
+    seconds to wait for another run in the same folder. check: called while nobody else publishes or erases, right
+    before anything is written; what it raises keeps the model from being published. Raises ModelFormatError when the
+    artifact is incomplete, ModelError when the folder is locked or cannot be written; then the model that was in use
+    still is.
     """
     version = check_model_version(artifact.model_version)
     model_bytes = encode(artifact)
@@ -87,6 +90,7 @@ def publish(
     _check_readable(model_bytes)
     sha256 = sha256_of(model_bytes)
     with writing(output_dir, lock_timeout):
+        check()
         entries = known_entries(output_dir)
         folder = output_dir / HISTORY_FOLDER / version
         if folder.exists():
@@ -163,7 +167,7 @@ def archived_labels(model_path: Path, sha256: str) -> Path | None:
 def writing(output_dir: Path, timeout: float) -> Iterator[None]:
     """Hold the folder's lock and clear up after dead runs; OSErrors come out as a ModelError that says what to do."""
     try:
-        (output_dir / HISTORY_FOLDER).mkdir(parents=True, exist_ok=True)
+        durable_files.make_private_folder(output_dir / HISTORY_FOLDER)
         # The operating system lets go of this lock when its holder dies, so none can be stale.
         with filelock.FileLock(output_dir / LOCK_FILE, timeout=timeout):
             durable_files.remove_leftovers(output_dir)
@@ -184,7 +188,7 @@ def store(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write ``files`` as the version's ``folder``, all of them or none. For one who holds the lock."""
     temporary = durable_files.temporary_beside(folder)
     try:
-        temporary.mkdir()
+        temporary.mkdir(mode=0o700)
         for name, data in files.items():
             durable_files.write_synced(temporary / name, data)
         durable_files.sync_folder(temporary)

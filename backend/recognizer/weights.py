@@ -16,7 +16,7 @@ import filelock
 
 from errors import ConfigurationError, WeightsError
 from recognizer.download import Progress, RemoteFile, fetch, file_sha256
-from recognizer.durable_files import write_atomically
+from recognizer.durable_files import make_private_folder, write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -201,7 +201,7 @@ def _download(path: Path, progress: Progress | None, announce: Announce) -> None
     """Fetch the official file to ``path``, unless another process has done so by the time it is our turn."""
     official = OFFICIAL_FACENET
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         lock = filelock.FileLock(path.with_name(path.name + ".lock"))
         try:
             lock.acquire(timeout=0)

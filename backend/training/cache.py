@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import TrainingError
+from recognizer.durable_files import make_private_folder
 from recognizer.types import EmbedderInfo, FloatArray
 from training.duplicates import THUMBNAIL_SIZE
 
@@ -88,7 +89,7 @@ class EmbeddingCache:
         self._dimension = embedder.dimension
         self.usable = True
         try:
-            _make_private_folder(folder)
+            make_private_folder(folder)
             with _opened(self.path):
                 pass
         except sqlite3.Error as error:
@@ -187,6 +188,18 @@ def forget(folder: Path, shas: Iterable[str]) -> int:
     return _erase(folder, delete)
 
 
+def stored(folder: Path) -> set[str]:
+    """The hashes of all files of which the cache in ``folder`` keeps anything; none when it cannot be read."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        return set()
+    try:
+        with _opened(path) as database:
+            return {sha for (sha,) in database.execute("SELECT DISTINCT file_sha256 FROM embedding")}
+    except sqlite3.Error:
+        return set()
+
+
 def prune(folder: Path, keep_shas: Iterable[str]) -> int:
     """Erase everything but what belongs to files with these hashes; otherwise as ``forget``."""
     kept = sorted(set(keep_shas))
@@ -267,11 +280,6 @@ def _create_table(database: sqlite3.Connection, path: Path) -> None:
         database.execute(_TABLE)
         database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     path.chmod(0o600)
-
-
-def _make_private_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        folder.mkdir(parents=True, mode=0o700)
 
 
 def _delete(path: Path) -> None:

@@ -1,7 +1,8 @@
 """The folder of student images: what is in it, what can be used, and everything that is wrong with it.
 
-``<root>/<student_id>/<any name>.jpg``: the name of a folder is the student id. Nothing is decoded here and nothing
-in the folder is ever changed; every file that is not used is reported by name.
+``<root>/<student_id>/<any name>.jpg``: the name of a folder is the student id, composed (NFC), spelled as in the list
+of students if there is one. Folders whose names differ only in case or form are of one student. Nothing is decoded
+here and nothing in the folder is ever changed; every file that is not used is reported by name.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from errors import DatasetError
 from recognizer.images import EXTENSIONS, ImageLimits
+from student_ids import key_of, normalised
 from training.samples import (
     DEFAULT_LIMITS,
     DEFAULT_MIN_IMAGES,
@@ -58,6 +60,16 @@ class DatasetScan:
         """SHA-256 of who has which image, whatever the files are called."""
         return fingerprint(self.samples)
 
+    def spelled_like(self, student_ids: Iterable[str]) -> DatasetScan:
+        """The same, with the ids of students spelled as in ``student_ids`` where they are the same but for case or
+        form: as a model spells them, for example."""
+        spelled = {key_of(name): name for name in student_ids}
+        samples = [
+            replace(sample, student_id=spelled.get(key_of(sample.student_id), sample.student_id))
+            for sample in self.samples
+        ]
+        return replace(self, samples=tuple(sorted(samples, key=lambda each: (each.student_id, each.path.name))))
+
 
 def scan(root: Path, limits: ImageLimits = DEFAULT_LIMITS, only: Collection[str] | None = None) -> DatasetScan:
     """Look through ``root``/<student_id>/* and hash every image.
@@ -70,7 +82,8 @@ def scan(root: Path, limits: ImageLimits = DEFAULT_LIMITS, only: Collection[str]
     """
     scanner = _Scanner(_existing_folder(root), limits, only)
     scanner.run()
-    samples = _without_duplicates(scanner.root, scanner.samples, scanner.issues)
+    found = sorted(scanner.samples, key=lambda sample: (sample.student_id, sample.path.name, sample.path))
+    samples = _without_duplicates(scanner.root, found, scanner.issues)
     return DatasetScan(scanner.root, tuple(samples), tuple(scanner.issues))
 
 
@@ -103,8 +116,8 @@ class _Scanner:
 
     def __init__(self, root: Path, limits: ImageLimits, only: Collection[str] | None) -> None:
         self.root = root
-        # macOS may give the names of folders decomposed
-        self._only = None if only is None else {unicodedata.normalize("NFC", name) for name in only}
+        self._only = None if only is None else {key_of(name): normalised(name) for name in only}
+        self._folders: dict[str, tuple[str, Path]] = {}  # by the key of the id: its spelling, and its first folder
         self._real_root = root.resolve()
         self._limits = limits
         self.samples: list[Sample] = []
@@ -116,16 +129,16 @@ class _Scanner:
         except OSError as error:
             raise DatasetError(f"the folder {self.root} cannot be read: {error.strerror or error}") from error
         folders = 0
-        without_folder = set(self._only or ())
+        without_folder = dict(self._only or {})
         for entry in entries:
             if self._is_unwanted(entry, None):
                 continue
             if entry.is_dir():
                 folders += 1
-                name = unicodedata.normalize("NFC", entry.name)
-                without_folder.discard(name)
-                if self._only is None or name in self._only:
-                    self._student(entry)
+                key = key_of(entry.name)
+                without_folder.pop(key, None)
+                if self._only is None or key in self._only:
+                    self._student(entry, key)
                 else:
                     self._report(IssueKind.NOT_LISTED, entry, entry.name, "is not on the list; it is left out")
             elif _is_image_name(entry):
@@ -141,7 +154,7 @@ class _Scanner:
             raise DatasetError(f"no student folders in {self.root}: {self._found()}. {_expectation(self.root)}")
         self.issues += [
             DatasetIssue(IssueKind.NO_FOLDER, f"{name} is on the list and has no folder.", student_id=name)
-            for name in sorted(without_folder)
+            for name in sorted(without_folder.values())
         ]
 
     def _found(self) -> str:
@@ -155,9 +168,8 @@ class _Scanner:
             )
         return f"it holds nothing but {_other_files(others)}" if others else "it is empty"
 
-    def _student(self, folder: Path) -> None:
-        student_id = folder.name
-        problem = student_id_problem(student_id)
+    def _student(self, folder: Path, key: str) -> None:
+        problem = student_id_problem(folder.name)
         if problem:
             self._report(
                 IssueKind.BAD_STUDENT_ID,
@@ -166,6 +178,16 @@ class _Scanner:
                 f"cannot serve as a student id: {problem}; rename the folder. Its images are not used",
             )
             return
+        spelling = (self._only or {}).get(key, normalised(folder.name))
+        student_id, first = self._folders.setdefault(key, (spelling, folder))
+        if first != folder:
+            self._report(
+                IssueKind.SAME_STUDENT,
+                folder,
+                student_id,
+                f"is taken for the same student as {display_name(self.root, first)}: an id is the same in upper and "
+                "lower case. If they are two people, give one of them another id",
+            )
         try:
             entries = _sorted_entries(folder)
         except OSError as error:

@@ -66,7 +66,8 @@ def prepare(
 
     ``embed``: takes those that the cache lacks. ``cache``: must have been opened with ``detector_key`` of a detector
     that ``embed`` uses; every batch is kept as soon as it is embedded, so an interrupted run loses no more than what
-    was under way. Images that cannot be read become issues. Raises TrainingError when none can be.
+    was under way. Images that cannot be read become issues. Images that are deleted meanwhile are left out, and
+    nothing of them stays in the cache. Raises TrainingError when none can be read.
     """
     cached = cache.get_many([sample.sha256 for sample in samples]) if cache else {}
     known = {sample.sha256: cached[sample.sha256] for sample in samples if sample.sha256 in cached}
@@ -75,16 +76,21 @@ def prepare(
     issues: list[DatasetIssue] = []
     if progress:
         progress(done, len(samples), cached_count)
+    by_sha = {sample.sha256: sample for sample in missing}
     if missing:
         for batch in embed(missing):
             issues += batch.issues
             known |= batch.faces
             if cache and batch.faces:
                 cache.put_many(batch.faces)
+                # Looked at after writing: an erasure deletes the photo first, then what is remembered of it.
+                deleted = [sha for sha in batch.faces if not by_sha[sha].is_there]
+                if deleted:
+                    cache.forget(deleted)
             done += batch.done
             if progress:
                 progress(done, len(samples), cached_count)
-    kept = [sample for sample in samples if sample.sha256 in known]
+    kept = [sample for sample in samples if sample.sha256 in known and sample.is_there]
     if not kept:
         raise TrainingError(f"none of the {len(samples)} images could be read; the issues name the reason for each")
     place = {sample.path: number for number, sample in enumerate(missing)}

@@ -20,6 +20,7 @@ from errors import TrainingError
 from recognizer.assembly import build_detector, build_embedder
 from recognizer.compute import Compute
 from recognizer.detector import DetectorConfig, FaceDetector
+from recognizer.durable_files import make_private_folder
 from recognizer.history import StoredVersion, publish
 from recognizer.images import ImageLimits
 from recognizer.types import FloatArray
@@ -31,7 +32,7 @@ from training.embedding import EmbeddingMethod, EmbedMissing, LocalEmbedding
 from training.preparation import PreparedDataset, detector_key, leave_out_small, prepare, quality_issues
 from training.profiles import load_profile
 from training.report import build_report_files
-from training.samples import DEFAULT_LIMITS, DatasetIssue, Sample, fingerprint
+from training.samples import DEFAULT_LIMITS, DatasetIssue, Sample, deleted_students, fingerprint
 from training.strangers import scan_strangers
 from training.trainer import TrainingConfig, TrainingData, TrainingOutcome, train
 
@@ -119,6 +120,7 @@ def run_training(
     with timed("check", "Comparing the photos"):
         groups = groups_by_student(prepared.thumbnails, prepared.labels)
         issues = scanned.issues + prepared.issues + quality_issues(prepared, groups) + strange_issues
+        _check_still_there(everybody.samples, issues)  # before the log names them
     for issue in issues:
         _logger.info("%s: %s", issue.kind, issue.message)
     say(f"Embedded: {len(prepared.samples)} photos, {prepared.cached_count} of them remembered from before")
@@ -141,7 +143,8 @@ def run_training(
             left_out=_left_out(everybody.samples, prepared.labels),
         )
     with timed("publish", outcome.artifact.model_version):
-        stored = publish(job.output_dir, outcome.artifact, files, job.signing_key)
+        check = partial(_check_still_there, everybody.samples, issues)
+        stored = publish(job.output_dir, outcome.artifact, files, job.signing_key, check=check)
     networks.forget_others([*prepared.samples, *(strange.samples if strange else ())])
     return TrainingResult(
         outcome=outcome,
@@ -185,6 +188,17 @@ class _Networks:
             self._cache.prune(sample.sha256 for sample in samples)
 
 
+def _check_still_there(samples: Sequence[Sample], issues: Sequence[DatasetIssue]) -> None:
+    """Raise TrainingError when somebody whom the new model or its report names was deleted while the training ran: they
+    may have been erased, and publishing would bring them back. A later erasure finds the published model."""
+    count = len(deleted_students(samples, issues))
+    if count:
+        raise TrainingError(
+            f"the photos of {count} student{'s' * (count > 1)} were deleted while the training ran, so the new model "
+            "is not put to use; the one before still is. Start the training again"
+        )
+
+
 def _left_out(samples: Sequence[Sample], trained: NDArray[np.str_]) -> dict[str, int]:
     """The students who are not trained on, and how many photos there are of each."""
     counts = Counter(sample.student_id for sample in samples)
@@ -195,7 +209,7 @@ def _left_out(samples: Sequence[Sample], trained: NDArray[np.str_]) -> dict[str,
 def _check_output(folder: Path) -> None:
     """Fail before the long work, not after it."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         probe = folder / ".write-test"
         probe.write_bytes(b"")
         probe.unlink()

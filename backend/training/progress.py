@@ -17,6 +17,7 @@ import filelock
 from tqdm import tqdm
 
 from errors import ConfigurationError
+from recognizer.durable_files import make_private_file
 
 # Lines a second are enough for whoever reads along; a class has thousands of photos.
 _PAUSE_SECONDS = 0.2
@@ -76,6 +77,7 @@ class ProgressFile:
             )
         try:
             self._lock.acquire()
+            make_private_file(self._path)
             self._file = self._path.open("w", encoding="utf-8", errors="replace", newline="\n")
         except filelock.Timeout as error:
             raise ConfigurationError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ class IssueKind(StrEnum):
     EMPTY_FOLDER = "empty_folder"  # no student
     UNREADABLE_FOLDER = "unreadable_folder"  # no student
     UNREADABLE = "unreadable"  # not used
+    SAME_STUDENT = "same_student"  # used: two folders whose names differ only in case or form
     BAD_STUDENT_ID = "bad_student_id"  # no student
     EXACT_DUPLICATE = "exact_duplicate"  # used once
     CONFLICTING_DUPLICATE = "conflicting_duplicate"  # used for nobody
@@ -57,6 +59,11 @@ class Sample:
     student_id: str
     path: Path
     sha256: str
+
+    @property
+    def is_there(self) -> bool:
+        """Whether nobody has deleted the file since."""
+        return _is_there(self.path)
 
 
 # After these an image that somebody put into a student's folder is gone.
@@ -112,6 +119,18 @@ def _too_few_students(kept: frozenset[str], counts: Counter[str], min_images: in
     )
 
 
+def deleted_students(samples: Iterable[Sample], issues: Iterable[DatasetIssue]) -> set[str]:
+    """The students whose files are all deleted since: they were most likely erased."""
+    paths = [(sample.student_id, sample.path) for sample in samples]
+    paths += [(issue.student_id, issue.path) for issue in issues if issue.student_id and issue.path]
+    there = {student_id for student_id, path in paths if _is_there(path)}
+    return {student_id for student_id, _ in paths} - there
+
+
 def count_images(count: int) -> str:
     """``1 image``, ``2 images``."""
     return "1 image" if count == 1 else f"{count} images"
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110  (Path.exists raises where a folder may not be looked into)

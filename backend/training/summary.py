@@ -24,6 +24,7 @@ ISSUE_TITLES = {
     IssueKind.PROBABLE_MISLABEL: "Photos that may show somebody else (used; please look)",
     IssueKind.NO_FACE: "Photos in which no face was found (the whole photo was taken for one; please look)",
     IssueKind.CONFLICTING_DUPLICATE: "One file in two students' folders (used for neither)",
+    IssueKind.SAME_STUDENT: "Folders whose names are the same id (used as one student; please look)",
     IssueKind.TOO_FEW_IMAGES: "Students with too few photos (left out)",
     IssueKind.NOT_LISTED: "Students who are not on the list (left out)",
     IssueKind.NO_FOLDER: "Students on the list without a folder (left out)",

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from errors import DatasetError
 from recognizer.artifact import ClassifierArtifact
 from recognizer.types import Decision, FloatArray, Identity, RecognitionResult
+from student_ids import key_of
 from training.cache import EmbeddingCache
 from training.dataset import DatasetScan
 from training.evaluation import OpenSetScores, Rate, StudentResult
@@ -112,6 +113,7 @@ def measure_students(
 ) -> StudentsTest:
     """Recognise every photo of a data set. Raises DatasetError when none of its students is in the model."""
     classes = model.classifier.classes
+    scanned = scanned.spelled_like(classes)
     enrolled = sorted(set(scanned.student_ids) & set(classes))
     if not enrolled:
         found = ", ".join(scanned.student_ids[:5]) or "nobody"
@@ -168,7 +170,7 @@ def measure_strangers(
     identities = model.classifier.identify(prepared.embeddings[faces])
     named = _misnamings(list(zip(samples, identities, strict=True)))
     doubtful = sum(identity.decision is Decision.UNCERTAIN for identity in identities)
-    owners = {sample.student_id for sample in samples}
+    owners = {key_of(sample.student_id) for sample in samples}
     return StrangersTest(
         root=scanned.root,
         fpir=Rate(len(named), len(samples)),
@@ -177,7 +179,7 @@ def measure_strangers(
         named=named,
         no_face=tuple(sample.path for sample, is_face in zip(prepared.samples, faces, strict=True) if not is_face),
         issues=scanned.issues + prepared.issues,
-        enrolled_names=tuple(sorted(owners & set(model.classifier.classes))),
+        enrolled_names=tuple(sorted(name for name in model.classifier.classes if key_of(name) in owners)),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from errors import ConfigurationError, SmartAttendanceError
+from recognizer.durable_files import make_private_file, make_private_folder
 
 LOG_FILE = "training.log"
 INTERRUPTED_TEXT = "Interrupted. The model that was in use is unchanged; what was embedded so far is remembered."
@@ -23,7 +24,8 @@ class TrainingLog:
     def __enter__(self) -> None:
         """Raises ConfigurationError when the file cannot be written."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self._path.parent)
+            make_private_file(self._path)
             self._handler: logging.Handler = logging.FileHandler(self._path, encoding="utf-8", errors="replace")
         except OSError as error:
             raise ConfigurationError(

@@ -26,7 +26,7 @@ from recognizer.history import publish
 from serving import FINE, LEFT, UNUSABLE, main, places_of
 from support.enrolling import DrawnFaceDetector, good, png
 from support.models import make_artifact
-from support.service import Service, make_service, make_settings
+from support.service import Service, make_service, make_settings, problem
 
 
 @pytest.fixture
@@ -80,6 +80,33 @@ def test_files_and_rows_that_do_not_fit_each_other(school: Service) -> None:
         assert {row.path for row in db.query(FaceImage)} >= {"S3/by hand.png"}
     (advice,) = [each.message for each in run(school) if each.code == "folder_without_consent"]
     assert "python app.py check --erase 'S4'" in advice
+
+
+@pytest.mark.parametrize("spelled", ["Mu\u0308ller", "M\u00dcLLER"])
+def test_a_folder_is_its_student_s_in_any_case_and_form(school: Service, spelled: str) -> None:
+    name, models = "M\u00fcller", school.settings.model_dir
+    student = school.student(name)
+    folder = school.settings.dataset_dir / spelled  # as macOS names it
+    folder.mkdir(parents=True)
+    (folder / "e\u0301.png").write_bytes(good(1))
+    publish(models, make_artifact("v1", students=4, classes=np.array([spelled, "a", "b", "c"])), {})
+    assert codes(run(school, repair=True)) == ["image_without_row"]
+    assert run(school) == []
+    school.admin().post(f"/students/{student}/faces", **png(good(2)))
+    twice = len(list(school.settings.dataset_dir.iterdir())) == 2  # not where the two names are one folder
+    assert codes(run(school)) == ["two_folders"] * twice
+    done = school.admin().post(f"/students/{student}/consents/withdraw").json["erasure"]
+    assert done["completed_at"] and done["steps"]["face_images"] == {"files": 2, "rows": 2}
+    assert done["steps"]["models"]["rewritten"] == {"v1": "v1-e1"}
+    assert list(school.settings.dataset_dir.iterdir()) == [] and run(school) == []
+    # put back by hand, without a consent now
+    folder.mkdir()
+    (folder / "a.png").write_bytes(good(1))
+    publish(models, make_artifact("v2", students=4, classes=np.array([spelled, "a", "b", "c"])), {})
+    assert codes(run(school)) == ["folder_without_consent", "model_knows_withdrawn"]
+    assert problem(school.admin().post("/model/activate", json={"version": "v2"})) == (409, "no_consent")
+    assert "is done" in Check(school.database, places_of(school.settings), school.clock).erase(spelled)
+    assert run(school) == []
 
 
 def test_crops_trainings_models_and_erasures(school: Service) -> None:

@@ -353,6 +353,21 @@ def test_a_consent_withdrawn_meanwhile_ends_the_training_and_erases_once_more(cl
     assert classroom.erased_again("S-2") and classroom.versions() == []
 
 
+def test_a_student_who_is_set_inactive_is_not_trained_on(one: Classroom) -> None:
+    def set_inactive(name: str) -> None:
+        path = f"/students/{one.students[name]}"
+        assert one.admin.patch(path, json={"status": "inactive"}, headers={"If-Match": "*"}).status_code == 200
+
+    set_inactive("S-3")
+    job_id = one.start()
+    one.under_way(job_id)
+    listed = one.service.settings.data_dir / "trainings" / f"{job_id}.students"
+    assert listed.read_text("utf-8").split() == ["S-1", "S-2"]
+    set_inactive("S-2")
+    job = one.over(job_id)
+    assert job["state"] == "cancelled" and "inactive" in job["problem"]
+
+
 def test_a_model_published_just_after_a_withdrawal_loses_the_student(
     one: Classroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,15 @@ def test_a_restriction_to_everybody_changes_nothing(classifier: FaceClassifier, 
     assert classifier.identify(faces, without=frozenset({"nobody"})) == plain
 
 
+def test_ids_are_the_same_in_any_case(classifier: FaceClassifier, probes: tuple[Any, Any]) -> None:
+    faces = probes[0][probes[1] == 3]
+    asked = NAMES[3].lower()
+    answers = classifier.identify(faces, among=frozenset({asked, *NAMES[:3].tolist()}))
+    named = [each for each in answers if each.decision is Decision.KNOWN]
+    assert named and {each.student_id for each in named} == {each.candidates[0].student_id for each in named} == {asked}
+    assert NAMES[3] not in {each.student_id for each in classifier.identify(faces, without=frozenset({asked}))}
+
+
 def test_students_on_the_roster_are_named_at_least_as_often(
     classifier: FaceClassifier, probes: tuple[Any, Any]
 ) -> None:

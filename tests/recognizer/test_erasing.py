@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from errors import ModelNotFoundError
+from recognizer import version_files
 from recognizer.classifier import LinearRanker
 from recognizer.erased_student import ErasedStudent, without_student
 from recognizer.erasing import erase_student
@@ -129,6 +130,58 @@ def test_embeddings_of_another_training_are_not_fitted_on(tmp_path: Path) -> Non
     publish(tmp_path, make_artifact("v1", students=4), {"X.npy": npy(X), "y.npy": npy(names)})
     done = erase_student(tmp_path, GONE, fit=fit_scaler_and_classifier)
     assert list(done.not_fitted_anew) == ["v1-e1"]
+
+
+@pytest.mark.parametrize("name", ["X.npy", "y.npy"])
+@pytest.mark.parametrize("byte", [10, 11, 21, -1, -20])  # of the header, which numpy parses as Python; of the content
+def test_one_flipped_bit_beside_a_model_stops_no_erasure_and_hides_nobody(tmp_path: Path, name: str, byte: int) -> None:
+    X, y = make_embeddings(4)
+    files = {"X.npy": npy(X), "y.npy": npy(np.array([f"student-{number:02d}" for number in y]))}
+    damaged = bytearray(files[name])
+    damaged[byte] ^= 1 << 6
+    files[name] = bytes(damaged)
+    publish(tmp_path, make_artifact("v1", students=4), files)
+    assert erase_student(tmp_path, "nobody", fit=fit_scaler_and_classifier).in_use == "v1"
+    done = erase_student(tmp_path, GONE, fit=fit_scaler_and_classifier)
+    assert done.rewritten == {"v1": "v1-e1"} and not done.failed
+    assert not knows(everything_in(tmp_path))
+    assert X[y == 1].tobytes() not in everything_in(tmp_path)
+
+
+def test_a_version_that_cannot_be_dealt_with_keeps_no_other_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path, make_artifact("v1", students=4), report("v1"))
+    publish(tmp_path, make_artifact("v2", students=4, created_at="2027-01-01"), report("v2"))
+    text = version_files.text
+
+    def fail(path: Path) -> str:
+        if "v1" in path.parts:
+            raise PermissionError(13, "Permission denied")
+        return text(path)
+
+    monkeypatch.setattr(version_files, "text", fail)
+    done = erase_student(tmp_path, GONE)
+    assert done.rewritten == {"v2": "v2-e1"} and done.in_use == "v2-e1" and len(done.failed) == 1
+    monkeypatch.undo()
+    assert erase_student(tmp_path, GONE).rewritten == {"v1": "v1-e1"} and not knows(everything_in(tmp_path))
+
+
+def test_the_student_is_found_however_the_report_names_them() -> None:
+    student = ErasedStudent("ZQX-7731")
+    assert all(map(student.is_named, ("ZQX-7731/a.jpg", "zqx-7731_01.jpg is small", "of ZQX-7731.")))
+    assert not any(map(student.is_named, ("ZQX-77310", "AZQX-7731", "ZQX")))
+    content = {"per": {"ZQX-7731": 0.4, "B": 1}, "worst": ["zqx-7731", "B"], "svm": 1}
+    assert student.is_in(content)
+    assert student.taken_out_of(content) == {"per": {"B": 1}, "worst": ["B"], "svm": 1}
+    assert not ErasedStudent("svm").is_in(content)
+
+
+@pytest.mark.parametrize("name", ["Mu\u0308ller", "M\u00dcLLER"])
+def test_a_class_that_is_the_same_id_in_another_form_is_erased(tmp_path: Path, name: str) -> None:
+    publish(tmp_path, make_artifact("v1", students=4, classes=np.array([name, "a", "b", "c"])), {})
+    assert erase_student(tmp_path, "M\u00fcller").rewritten == {"v1": "v1-e1"}
+    assert load_artifact(tmp_path / MODEL)[0].classes.tolist() == ["a", "b", "c"]
 
 
 def test_what_cannot_lose_a_student_is_told_apart() -> None:

@@ -146,6 +146,32 @@ def test_names_from_anywhere_are_student_ids(tmp_path: Path, name: str) -> None:
     assert scan(tmp_path).student_ids == (name,)
 
 
+NFC, NFD, UPPER = "M\u00fcller", "Mu\u0308ller", "M\u00dcLLER"
+
+
+@pytest.mark.parametrize("folder", [NFC, NFD, UPPER])
+def test_a_folder_belongs_to_the_id_on_the_list_in_any_case_and_form(tmp_path: Path, folder: str) -> None:
+    put(tmp_path, f"{folder}/1.jpg")
+    scanned = scan(tmp_path, only=[NFD])
+    assert scanned.student_ids == (NFC,) and not scanned.issues
+    assert scan(tmp_path).student_ids == (unicodedata.normalize("NFC", folder),)
+    assert scan(tmp_path).spelled_like([NFD]).student_ids == (NFD,)
+
+
+@pytest.mark.parametrize("second", [NFD, UPPER])
+def test_two_folders_of_one_id_are_one_student(tmp_path: Path, second: str) -> None:
+    put(tmp_path, f"{NFC}/1.jpg", b"1")
+    try:
+        (tmp_path / second).mkdir()
+    except FileExistsError:
+        pytest.skip("this file system takes the two names for one")
+    put(tmp_path, f"{second}/2.jpg", b"2")
+    put(tmp_path, f"{second}/again.jpg", b"1")
+    scanned = scan(tmp_path)
+    assert len(scanned.student_ids) == 1 and len(scanned.samples) == 2
+    assert sorted(issue.kind for issue in scanned.issues) == [IssueKind.EXACT_DUPLICATE, IssueKind.SAME_STUDENT]
+
+
 def link(path: Path, target: Path) -> None:
     try:
         path.symlink_to(target, target_is_directory=target.is_dir())

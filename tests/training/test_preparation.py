@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -152,6 +154,23 @@ def test_a_huge_photo_is_shrunk_before_the_networks_see_it(tmp_path: Path) -> No
     engine = ScriptedDetection()
     prepare_one(tmp_path, picture((300, 300, 900, 900), size=(1500, 3000)), engine)
     assert engine.seen == [(512, 1024, 3)]
+
+
+def test_a_photo_that_is_deleted_while_it_is_embedded_leaves_nothing(tmp_path: Path) -> None:
+    for number, student in enumerate(("s1", "s2")):
+        save(tmp_path, student, "1.png", picture((30, 20, 70, 60), colour=60 + number))
+    samples = scan(tmp_path).samples
+    embedder, _ = colour_embedder()
+    embed = LocalEmbedding(detectors(ScriptedDetection()), embedder)
+
+    def erased_meanwhile(missing: Any) -> Iterator[Any]:
+        for batch in embed(missing):
+            samples[0].path.unlink(missing_ok=True)
+            yield batch
+
+    cache = EmbeddingCache(tmp_path / "cache", embedder.info, "detector")
+    assert prepare(samples, erased_meanwhile, cache).samples == samples[1:]
+    assert list(cache.get_many([sample.sha256 for sample in samples])) == [samples[1].sha256]
 
 
 def test_detectors_are_built_once_for_many_sizes(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ import filelock
 
 from errors import ConfigurationError, WeightsError
 from recognizer.compute import ENGINES, Compute
-from recognizer.durable_files import write_atomically
+from recognizer.durable_files import make_private_folder, write_atomically
 
 FILE = "engines.json"
 TORCH, OPENVINO_F32, OPENVINO_BF16, OPENVINO_INT8 = "torch", "openvino f32", "openvino bf16", "openvino int8"
@@ -135,7 +135,7 @@ def _alone(folder: Path | None) -> Iterator[None]:
         return
     lock = filelock.FileLock(folder / ".lock", timeout=_LONGEST_WAIT_SECONDS)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         lock.acquire()
     except (OSError, filelock.Timeout):  # then it is measured beside others
         pass
@@ -225,7 +225,7 @@ def _remember(network: Network[E], compute: Compute, choice: Choice) -> None:
         del kept[old]
     kept[key] = entry
     try:
-        compute.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(compute.folder)
         write_atomically(path, json.dumps(kept, indent=1).encode())
     except OSError as error:
         _logger.warning("what was measured of the engines cannot be kept in %s: %s", path, error)

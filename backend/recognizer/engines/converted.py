@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from recognizer.durable_files import make_private_folder
 from recognizer.engines.openvino_import import ov
 
 CONVERSION = 2  # raised with every change to what is converted
@@ -93,7 +94,7 @@ def _tidy(parent: Path, folder: Path, start: str) -> None:
 
 
 def _write(model: ov.Model, folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(folder.parent)
     draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=folder.parent))
     try:
         # half precision would change what the network answers

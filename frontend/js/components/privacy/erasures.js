@@ -8,10 +8,10 @@ import { Empty } from "../page.js";
 import { More } from "../table.js";
 
 /** The steps in the order in which they are done. */
-const STEPS = ["face_images", "embeddings", "review_crops", "models", "logs"];
+const STEPS = ["journal", "face_images", "embeddings", "review_crops", "models", "logs", "model_store", "database"];
 
-/** A school on several machines has one more. @param {Api.Erasure} erasure */
-const stepsOf = (erasure) => ("model_store" in erasure.steps ? [...STEPS, "model_store"] : STEPS);
+/** Only a school on several machines has a model store. @param {Api.Erasure} erasure */
+const stepsOf = (erasure) => STEPS.filter((step) => step !== "model_store" || step in erasure.steps);
 
 /** @param {{erasures: any, names: Map<number, string>}} props erasures: pages of them. names: of users */
 export function Erasures({ erasures, names }) {
@@ -23,9 +23,8 @@ export function Erasures({ erasures, names }) {
         : html`<span class="badge warn"><span aria-hidden="true">?</span>${t("privacy.under_way")}</span>`}</div>
       <p class="quiet small">${t("privacy.ordered", { when: dayAndClock(erasure.requested_at), who: erasure.requested_by === null ? t("audit.server") : names.get(erasure.requested_by) ?? t("audit.user", { id: erasure.requested_by }) })}
         ${erasure.completed_at && ` ${t("privacy.completed", { when: dayAndClock(erasure.completed_at) })}`}</p>
-      ${erasure.problem && html`<div class="note wrong"><p><strong>${t("privacy.not_yet")}</strong> ${erasure.problem}</p></div>`}
-      <ul class="steps-done">${stepsOf(erasure).map((step) => html`<li class=${step in erasure.steps ? "" : "quiet"}>
-        <span aria-hidden="true">${step in erasure.steps ? "✓" : "·"}</span><span>${t(`privacy.step_${step}`)}${step in erasure.steps ? html`<span class="quiet">: ${foundIn(erasure.steps[step])}</span>` : html` <span class="visually-hidden">${t("privacy.step_waits")}</span>`}</span></li>`)}</ul></li>`)}</ul>
+      ${erasure.problem && html`<div class="note wrong"><p><strong>${t("privacy.not_yet")}</strong></p></div>`}
+      <ul class="steps-done">${stepsOf(erasure).map((step) => html`<${Step} key=${step} name=${step} found=${erasure.steps[step]} />`)}</ul></li>`)}</ul>
     <${More} pages=${erasures} />`;
 }
 
@@ -35,11 +34,21 @@ function Whose({ erasure }) {
   return isThere("/students/:id") && erasure.kind === "face" ? html`<a href=${`#/students/${erasure.student_id}`}>${words}</a>` : words;
 }
 
+/** One step: waiting, done, or why it could not be. @param {{name: string, found?: Record<string, any>}} props */
+function Step({ name, found }) {
+  const [sign, className] = !found ? ["·", "quiet"] : found.problem ? ["✕", "wrong"] : ["✓", ""];
+  return html`<li class=${className}><span aria-hidden="true">${sign}</span><span>${t(`privacy.step_${name}`)}${!found
+    ? html` <span class="visually-hidden">${t("privacy.step_waits")}</span>`
+    : found.problem ? html`: <strong>${t("privacy.step_failed", { why: found.problem })}</strong>`
+    : html`<span class="quiet">: ${foundIn(found)}</span>`}</span></li>`;
+}
+
 /** What a step removed, in words. @param {Record<string, any>} found counts, or models by name */
 function foundIn(found) {
   const words = Object.entries(found).map(([kind, value]) => {
     const n = typeof value === "number" ? value : value && typeof value === "object" ? Object.keys(value).length : 0;
     return n > 0 && hasText(`privacy.found_${kind}`) ? t(`privacy.found_${kind}`, { n }) : "";
   }).filter(Boolean);
-  return words.length > 0 ? words.join(", ") : t("privacy.found_nothing");
+  if (words.length > 0) return words.join(", ");
+  return t(Object.keys(found).length > 0 ? "privacy.found_nothing" : "privacy.done");
 }
