@@ -21,6 +21,8 @@ from settings_of_recognition import RecognitionSettings
 from settings_of_service import ServiceSettings
 
 PREFIX = "SMARTATTENDANCE_"
+# Of the database in the data folder, unless another is named.
+DATABASE_FILE = "smartattendance.sqlite3"
 
 # Variables with our prefix that others read: the tests look for pictures and weights in this one.
 OTHER_VARIABLES = frozenset({f"{PREFIX}TEST_DATA"})
@@ -44,6 +46,11 @@ class Settings(ClusterSettings, ServiceSettings, RecognitionSettings):
             value = getattr(self, name)
             if not metadata["kind"].accepts(value):
                 raise ConfigurationError(_refusal(name, metadata["kind"], metadata["unit"], value))
+
+    @property
+    def has_database(self) -> bool:
+        """Whether a server's database is named, or lies in the data folder."""
+        return self.database_url is not None or (self.data_dir / DATABASE_FILE).exists()
 
     @property
     def frames_at_once(self) -> int:

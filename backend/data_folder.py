@@ -8,11 +8,10 @@ import secrets
 from pathlib import Path
 
 from attendance.database import Database
-from config import Settings
+from config import DATABASE_FILE, Settings
 from errors import ConfigurationError
 from recognizer.durable_files import write_atomically
 
-DATABASE_FILE = "smartattendance.sqlite3"
 SECRET_FILE = "secret.key"
 _SHORTEST_KEY = 32
 

@@ -4,6 +4,8 @@ python train_production_model.py
 python train_production_model.py --classifier logistic --threshold-percentile 98 --unknown ../strangers
 python train_production_model.py --activate previous
 python train_production_model.py --engine ray --address head.example.org:6379
+
+Where a server's database is configured it takes --only FILE, or --without-database: only the server asks for consents.
 """
 
 from __future__ import annotations
@@ -185,6 +187,12 @@ def _parser() -> argparse.ArgumentParser:
         help="train on the students whose ids this file lists, one a line (UTF-8), and leave the others out",
     )
     parser.add_argument(
+        "--without-database",
+        action="store_true",
+        help="train on every folder of photos though a server's database knows who consented: this command does not "
+        "ask it",
+    )
+    parser.add_argument(
         "--progress",
         type=Path,
         metavar="FILE",
@@ -221,6 +229,12 @@ def _stored(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _run(arguments: argparse.Namespace, settings: Settings, file: ProgressFile | None) -> str:
     """Train as the arguments say; the version of the new model."""
+    if settings.has_database and arguments.only is None and not arguments.without_database:
+        raise ConfigurationError(
+            "a server's database is configured here. It knows which students consented; this command does not ask it, "
+            "and would train on everybody who has a folder. Start the training on the page, list the students with "
+            "--only FILE, or train on all folders with --without-database"
+        )
     config = TrainingConfig(
         classifier=arguments.classifier,
         threshold_percentile=arguments.threshold_percentile,

@@ -47,7 +47,7 @@ def add_students(dataset: Path, first: int, count: int) -> None:
 def run(work: Path, embedder: str) -> dict[str, Any]:
     result = work / "result.json"
     command = [sys.executable, "-c", RUN, str(ROOT / "backend"), "--dataset", str(work / "dataset")]
-    command += ["--output", str(work / "model"), "--embedder", embedder, "--json", str(result)]
+    command += ["--output", str(work / "model"), "--embedder", embedder, "--json", str(result), "--without-database"]
     if embedder == "facenet":
         command += ["--weights", str(test_data() / "weights" / "facenet-vggface2-folded.pt")]
     start = time.perf_counter()

@@ -1,6 +1,6 @@
 """The sessions of courses for calendar programs, and the secret addresses under which those read them.
 
-What goes out is when and where a course meets; never who is in it. RFC 5545.
+What goes out is when a course meets, never who is in it. RFC 5545.
 """
 
 from __future__ import annotations

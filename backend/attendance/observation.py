@@ -208,7 +208,7 @@ class _Observer:
         return captured_at < record.first_seen_at
 
     def _mark(self, record: AttendanceRecord, first: datetime) -> Reason:
-        status = MarkStatus.LATE if first >= self._session.late_after else MarkStatus.PRESENT
+        status = self._session.mark_of(first)
         marked = record.status in _MARKED
         reason = Reason.SEEN_EARLIER if marked else Reason.CONFIRMED
         changed = not marked or (record.status is MarkStatus.LATE and status is MarkStatus.PRESENT)

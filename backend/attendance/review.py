@@ -150,7 +150,7 @@ def _mark(
         )
     record = marks.ensure_record(db, session, student_id, now)
     seen_at = sighting.captured_at
-    status = MarkStatus.LATE if seen_at >= session.late_after else MarkStatus.PRESENT
+    status = session.mark_of(seen_at)
     decided = marks.set_by_hand(record) and record.status in _STAYS_BY_HAND
     if decided or record.status in (MarkStatus.PRESENT, status):
         return None

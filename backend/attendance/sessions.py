@@ -281,8 +281,7 @@ def _judge_lateness_again(db: Session, actor: Actor, session: ClassSession, now:
     )
     for record in db.scalars(query.execution_options(populate_existing=True)).all():
         assert record.first_seen_at is not None
-        late = record.first_seen_at >= session.late_after
-        status = MarkStatus.LATE if late else MarkStatus.PRESENT
+        status = session.mark_of(record.first_seen_at)
         if status is not record.status:
             marks.change(
                 db, record, status, source=MarkSource.FACE, actor=actor, reason_code="late_after_moved", now=now

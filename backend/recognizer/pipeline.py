@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from recognizer.classifier import FaceClassifier
+from recognizer.classifier import NOBODY, FaceClassifier
 from recognizer.detector import FaceDetector
 from recognizer.embeddings import FaceEmbedder
 from recognizer.tracking import Followed, Tracker
@@ -64,15 +64,19 @@ class FaceRecognizer:
     ) -> RecognitionResult:
         """Everybody in ``image`` (H, W, 3) uint8, largest face first.
 
-        among, without: whom the faces may be named as, as ``FaceClassifier.identify`` takes them. tracker: of the
-        camera that the picture is the newest of; captured_at: when that was, seconds.
-        Faces beyond ``max_faces`` are counted, not embedded. Raises ModelNotFoundError when no model is loaded.
+        among, without: whom the faces may be named as, as ``FaceClassifier.identify`` takes them; where that is nobody,
+        faces are found and not embedded. tracker: of the camera that the picture is the newest of; captured_at: when
+        that was, seconds. Faces beyond ``max_faces`` are counted, not embedded.
+
+        Raises ModelNotFoundError when no model is loaded.
         """
         check_image(image)
         classifier, version, generation = self._models.snapshot()
         run = _Run(self.embedder, classifier, image, among, without)
         start = time.perf_counter()
-        camera = None if tracker is None else _CameraRun(run, self.detector, tracker, captured_at, version)
+        camera = None
+        if tracker is not None and not run.is_for_nobody:
+            camera = _CameraRun(run, self.detector, tracker, captured_at, version)
         followed = None if camera is None else camera.where_they_were()
         if followed is not None:
             found, identities = followed
@@ -110,6 +114,7 @@ class _Run:
     ) -> None:
         self._embedder, self._classifier = embedder, classifier
         self.image, self.among, self.without = image, among, without
+        self.is_for_nobody = among is not None and among <= without
         self._clear_by = CLEAR_BY.get(embedder.info.id, math.inf)
         self.spent = {"detect": 0.0, "follow": 0.0, "embed": 0.0, "classify": 0.0}
 
@@ -128,6 +133,8 @@ class _Run:
     def identify(self, faces: Sequence[DetectedFace]) -> list[Identity]:
         if not faces:
             return []
+        if self.is_for_nobody:
+            return [NOBODY] * len(faces)
         begun = time.perf_counter()
         crops = self._embedder.cut(self.image, faces)
         if math.isinf(self._clear_by):

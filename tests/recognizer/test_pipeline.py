@@ -18,6 +18,7 @@ from recognizer.classifier import FaceClassifier
 from recognizer.detector import FaceDetector
 from recognizer.embeddings import FaceEmbedder
 from recognizer.pipeline import FaceRecognizer
+from recognizer.tracking import Tracker
 from recognizer.types import Decision, DetectedFace, FloatArray, Identity, RecognitionResult, RGBImage
 from support.embeddings import gallery_artifact
 from support.models import make_metadata
@@ -101,6 +102,19 @@ def test_everybody_is_found_and_named_the_largest_face_first(build: Build, group
     assert result.image_size == (sum(SIZES), max(SIZES))
     assert result.skipped_faces == 0
     assert result.model_version == "v1"
+
+
+@pytest.mark.parametrize("without", [frozenset(), frozenset({"person-3"})])
+def test_where_nobody_may_be_named_no_face_is_embedded(
+    build: Build, group: RGBImage, monkeypatch: pytest.MonkeyPatch, without: frozenset[str]
+) -> None:
+    recognizer = build()
+    for name in ("cut", "embed_once", "embed_crops", "with_mirrored"):
+        monkeypatch.setattr(recognizer.embedder, name, None)
+    for tracker in (None, Tracker(2)):
+        result = recognizer.recognize(group, among=without, without=without, tracker=tracker)
+        assert len(result.faces) == 3 and names(result) == [None] * 3 and result.followed_faces == 0
+        assert {face.identity.decision for face in result.faces} == {Decision.UNKNOWN}
 
 
 def test_the_time_of_each_stage_is_told(build: Build, group: RGBImage) -> None:

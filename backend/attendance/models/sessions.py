@@ -26,7 +26,7 @@ class SessionState(StrEnum):
 
 
 class ClassSession(Base):
-    """A meeting of a course. late_after: the first accepted sighting from this moment on is late.
+    """A meeting of a course. late_after: see ``mark_of``.
 
     closed_at: frames captured up to here count. settled_at: when those never seen were set absent or excused; None
     before. reopened_at: when it last was; it locks by itself, and is closed when forgotten, counted from then on.
@@ -73,6 +73,10 @@ class ClassSession(Base):
     version: Mapped[int] = mapped_column(default=1)
 
     course: Mapped[Course] = relationship()
+
+    def mark_of(self, seen_at: datetime) -> MarkStatus:
+        """What a student is who was first seen at ``seen_at``: late at or after ``late_after``."""
+        return MarkStatus.LATE if seen_at >= self.late_after else MarkStatus.PRESENT
 
 
 class Frame(Base):

@@ -158,7 +158,7 @@ function useMarking(session, sheet) {
     takeBack,
     /** @param {Api.Record} record */
     mark: async (record) => {
-      const isLate = session.late_after && api.serverTime() > Date.parse(session.late_after);
+      const isLate = session.late_after && api.serverTime() >= Date.parse(session.late_after);
       const status = isLate ? "late" : "present";
       show({ ...record, status, source: "manual", updated_at: new Date(api.serverTime()).toISOString() });
       const saved = await send(record, { status, reason_code: "arrived_unseen" });

@@ -3,7 +3,7 @@ export default {
   "courses.archive": "Archived courses",
   "courses.code": "Code",
   "courses.code_hint": "Such as CS-101",
-  "courses.late_after": "Late after, in minutes",
+  "courses.late_after": "Late from this minute on",
   "courses.make": "Make the course",
   "courses.minimum": "Attendance needed, in percent",
   "courses.name": "Title",

@@ -29,7 +29,7 @@ export default {
   "consent.version": "text {version}",
   "consent.what_text": "Photos of the face are taken, so that a camera can mark attendance in class. They are used for nothing else.",
   "consent.what_title": "What for.",
-  "consent.where_text": "Everything stays on this school's server. Pictures of the class are not stored.",
+  "consent.where_text": "Everything stays on this school's server. Pictures of the class are not stored: each face in them is compared for a moment with those who agreed, then dropped.",
   "consent.where_title": "Where.",
   "excuses.add": "Add an excuse",
   "excuses.add_do": "Excuse",
