@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import NoReturn
 from wsgiref.types import WSGIApplication
 
-from waitress.server import create_server
-
 from attendance import accounts, links
 from attendance.actor import system_actor
 from attendance.clock import SystemClock
@@ -22,6 +20,7 @@ from attendance.database import DatabaseError
 from cluster import connection
 from cluster.publishing import publisher_of
 from config import Settings
+from connections import make_server
 from data_folder import database_of, make_private, open_database
 from diagnosis import command as doctor
 from errors import ConfigurationError, ConflictError, SmartAttendanceError
@@ -34,9 +33,6 @@ LOG_FILE = "server.log"
 _LOG_BYTES, _LOG_FILES = 5_000_000, 5
 # Besides those that wait with a frame: for everybody else's pages.
 _THREADS = 8
-# What a browser opens at once, for a staff of a hundred.
-_CONNECTIONS = 600
-_MEGABYTE = 2**20
 
 EPILOG = f"""
 exit status: {FINE} done; {LEFT} check has found what it did not repair, or doctor a problem; {UNUSABLE} wrong usage,
@@ -190,20 +186,12 @@ def serve(settings: Settings, create_app: CreateApp, greet: Greet | None = None,
         print("Loading ...", flush=True)
         application = create_app(settings)
         try:
-            server = create_server(
+            server = make_server(
                 application,
-                sockets=sockets,
+                sockets,
                 threads=settings.frames_at_once + settings.inference_queue + _THREADS,
-                connection_limit=_CONNECTIONS,
-                asyncore_use_poll=True,
-                # a larger one is cut off unread; up to this the API refuses it and says why
-                max_request_body_size=max(4 * settings.max_image_bytes, 64_000_000),
-                # what is taken in stays in memory: by default larger pictures and answers go through a temporary file
-                inbuf_overflow=settings.max_image_bytes + _MEGABYTE,
-                outbuf_overflow=16 * _MEGABYTE,
-                # the API reads them itself, and only those of proxies that are named
-                clear_untrusted_proxy_headers=settings.trusted_proxies == 0,
-                ident=None,
+                largest_body=max(4 * settings.max_image_bytes, 64_000_000),
+                is_behind_proxy=settings.trusted_proxies > 0,
             )
         except OSError as error:
             raise why_unusable(settings.host, settings.port, error) from error

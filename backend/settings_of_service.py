@@ -106,8 +106,8 @@ class ServiceSettings:
         metadata=about(
             Whole(1, 10000),
             unit="attempts a minute",
-            help="How often an account's password may be tried from one address. Tries of many accounts from one address, and "
-            "of one account from many, are slowed beyond it.",
+            help="How often an account's password may be tried from one address. Tries of many accounts from one "
+            "address, and of one account from many, are slowed beyond it.",
             reason="Enough for anybody who mistypes, useless for guessing, and nobody keeps the owner out.",
         ),
     )

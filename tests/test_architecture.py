@@ -50,6 +50,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # the data folder and the command line of the server, which takes its application as an argument
     "data_folder": frozenset({"attendance", "recognizer", "config", "errors"}),
     "listening": frozenset({"config", "errors"}),
+    "connections": frozenset(),
     # what looks at everything, and changes nothing
     "diagnosis": frozenset(
         {
@@ -58,7 +59,17 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         }
     ),
     "serving": frozenset(
-        {"cluster", "diagnosis", "data_folder", "listening", "operations", "attendance", "config", "errors"}
+        {
+            "cluster",
+            "diagnosis",
+            "data_folder",
+            "connections",
+            "listening",
+            "operations",
+            "attendance",
+            "config",
+            "errors",
+        }
     ),
     # gunicorn's own settings
     "gunicorn": frozenset(),
