@@ -136,7 +136,7 @@ def create_app(
     )
     app.after_request(_protect)
     security.check_every_endpoint_has_a_rule(app)
-    housekeeping = Housekeeping(_chores(services), services.clock, failed=metrics.chore_failed)
+    housekeeping = Housekeeping(_chores(services), services.clock, failed=metrics.chore_failed, away=database.away)
     app.extensions["housekeeping"] = housekeeping
     if clock is None:  # a test that decides the time also decides when things are done
         housekeeping.start()
@@ -242,7 +242,7 @@ def _metrics(database: Database, recognizer: Recognizer, publisher: Publisher | 
         with database.reading() as db:
             return float(training_jobs.active_job(db) is not None)
 
-    metrics = Metrics()
+    metrics = Metrics(database.away)
     metrics.watch_model(recognizer.model_status)
     metrics.watch("training_running", "Whether a training is queued or running, on any machine", training)
     if publisher is not None:

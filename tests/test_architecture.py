@@ -25,6 +25,7 @@ COMMANDS = frozenset({"train_production_model", "test_production_model"})
 # For each module or package directly under backend/: which others of ours it may import.
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
+    "outages": frozenset(),
     # the modules that are the settings
     "setting_kinds": frozenset({"errors"}),
     "settings_of_recognition": frozenset({"setting_kinds"}),
@@ -35,18 +36,18 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     ),
     # how ids of students are compared
     "student_ids": frozenset(),
-    "recognizer": frozenset({"student_ids", "errors"}),
+    "recognizer": frozenset({"outages", "student_ids", "errors"}),
     "training": frozenset({"recognizer", "student_ids", "errors"}),
-    "attendance": frozenset({"student_ids", "errors"}),
+    "attendance": frozenset({"outages", "student_ids", "errors"}),
     # rendered people for the demo and the tests
     "sample_class": frozenset({"errors"}),
     # what joins the domain with recognition and training, and knows no web
     "operations": frozenset({"attendance", "recognizer", "training", "student_ids", "errors"}),
     # recognition and training on the machines of a cluster
-    "cluster": frozenset({"live_recognition", "operations", "training", "recognizer", "config", "errors"}),
+    "cluster": frozenset({"live_recognition", "operations", "training", "recognizer", "config", "outages", "errors"}),
     # the recognizer that the settings describe
     "live_recognition": frozenset({"operations", "recognizer", "config", "errors"}),
-    "api": frozenset({"operations", "attendance", "recognizer", "errors"}),
+    "api": frozenset({"operations", "attendance", "recognizer", "outages", "errors"}),
     # the data folder and the command line of the server, which takes its application as an argument
     "data_folder": frozenset({"attendance", "recognizer", "config", "errors"}),
     "listening": frozenset({"config", "errors"}),

@@ -206,7 +206,7 @@ class Recognize(MethodView):
     @blueprint.response(200, RecognitionSchema)
     def post(self, query: dict[str, Any]) -> Any:
         """Who is in a picture; nothing is kept"""
-        limits.count("recognize", actor().user_id, per_second=options().frames_per_second)
+        limits.count("recognize", actor().sender, per_second=options().frames_per_second)
         ours = services()
         return frame_intake.recognise(
             ours.database, ours.inference, ours.clock, actor(), query["course_id"], picture(PART)

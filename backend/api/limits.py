@@ -24,6 +24,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from api.context import options
 from errors import BusyError, ConfigurationError
+from outages import Outage
 
 # A Redis on the same network answers within a millisecond.
 _REDIS_SECONDS = 1
@@ -31,7 +32,7 @@ _REDIS_SECONDS = 1
 _WAIT_SECONDS = 1
 _waiting = threading.BoundedSemaphore(4)
 
-_logger = logging.getLogger(__name__)
+_storage = Outage("what counts frames and passwords", logging.getLogger(__name__))
 
 limiter = Limiter(get_remote_address, headers_enabled=True, swallow_errors=False)
 
@@ -80,12 +81,13 @@ class PasswordTry:
         try:
             # counted before it is tried, or many at once would all be let through
             pair, *alone = [limiter.limiter.hit(self._limit, key) for key in self._keys]
+            _storage.over()
             if not pair or not (is_slowed or all(alone)):
                 first = next(key for key, within in zip(self._keys, (pair, *alone), strict=True) if not within)
                 reset = limiter.limiter.get_window_stats(self._limit, first).reset_time
                 raise _too_many(max(1, math.ceil(reset - time.time())))
         except StorageError as error:
-            _logger.error("tries of passwords cannot be counted: %s", error.storage_error)
+            _storage.noticed(f"it does not answer; nobody can log in ({error.storage_error})")
             raise BusyError(
                 "passwords cannot be tried at this moment, as they cannot be counted; try again in a moment",
                 retry_after=5,
@@ -132,7 +134,8 @@ def count(what: str, key: object, *, per_second: int) -> None:
     try:
         may = limiter.limiter.hit(RateLimitItemPerSecond(per_second), what, str(key))
     except StorageError as error:
-        _logger.error("frames cannot be counted: %s", error.storage_error)
+        _storage.noticed(f"it does not answer; frames are not counted ({error.storage_error})")
         return
+    _storage.over()
     if not may:
         raise TooManyRequests(f"more than {per_second} a second are not allowed here; send less often", retry_after=1)

@@ -18,8 +18,7 @@ from flask import Flask, Response, current_app, request
 from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
-from api.context import request_id
-from attendance.database import unavailable
+from api.context import request_id, services
 from errors import (
     AuthenticationError,
     BusyError,
@@ -201,8 +200,9 @@ def _flattened(messages: Any, path: str = "") -> Iterable[dict[str, Any]]:
 
 def _unexpected(error: Exception) -> Response:
     original = getattr(error, "original_exception", None) or error
-    _logger.error("request %s failed", request_id(), exc_info=original)
-    away = unavailable(original)
+    away = services().database.away(original)
+    if away is None:
+        _logger.error("request %s failed", request_id(), exc_info=original)
     if away is None and isinstance(original, OSError) and original.errno == errno.ENOSPC:
         away = "the disk is full: nothing was changed. Whoever runs this server must free space"
     if away is not None:

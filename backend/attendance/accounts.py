@@ -29,7 +29,7 @@ def actor_of_login(database: Database, secret: str, now: datetime, request_id: s
         login = db.scalar(select(Login).where(Login.secret_sha256 == sha256_of(secret), Login.expires_at > now))
         if login is None or login.user.disabled_at is not None:
             return None
-        return actor_of(login.user, None, request_id)
+        return actor_of(login.user, None, request_id, f"login {login.id}")
 
 
 def actor_of_token(database: Database, secret: str, now: datetime, request_id: str) -> Actor | None:
@@ -42,15 +42,16 @@ def actor_of_token(database: Database, secret: str, now: datetime, request_id: s
         )
         if token is None or token.user.disabled_at is not None:
             return None
-        found, token_id, last = actor_of(token.user, frozenset(token.scopes), request_id), token.id, token.last_used_at
+        token_id, last = token.id, token.last_used_at
+        found = actor_of(token.user, frozenset(token.scopes), request_id, f"token {token_id}")
     if last is None or now - last >= _NOTE_USE_EVERY:
         with database.writing() as db:
             db.get_one(ApiToken, token_id).last_used_at = now
     return found
 
 
-def actor_of(user: UserAccount, scopes: frozenset[str] | None, request_id: str | None) -> Actor:
-    return Actor(user.id, user.role, user.name, user.email, scopes, request_id, user.may_create_courses)
+def actor_of(user: UserAccount, scopes: frozenset[str] | None, request_id: str | None, sender: str = "") -> Actor:
+    return Actor(user.id, user.role, user.name, user.email, scopes, request_id, user.may_create_courses, sender)
 
 
 def has_admin(db: Session) -> bool:

@@ -11,7 +11,8 @@ from attendance.models import Role
 class Actor:
     """user_id: None for the server itself (closing sessions, retention). scopes: what a program's token allows; None
     for a person in a browser, whom only the role limits. request_id: of the request, for the audit trail.
-    may_create_courses: see ``UserAccount``."""
+    may_create_courses: see ``UserAccount``. sender: what sends, of which one account may have several: a login, a token
+    or a kiosk; each is a camera of its own."""
 
     user_id: int | None
     role: Role
@@ -20,6 +21,7 @@ class Actor:
     scopes: frozenset[str] | None = None
     request_id: str | None = None
     may_create_courses: bool = False
+    sender: str = ""
 
     @property
     def is_admin(self) -> bool:

@@ -7,6 +7,7 @@ PostgreSQL locks rows: whoever changes a session's marks locks the row of the se
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,14 +20,21 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from attendance.advisory_locks import AdvisoryLocks
-from attendance.engines import SQLITE_WAIT_SECONDS, WRITE, make_engine, make_engine_of_locks
+from attendance.engines import (
+    SQLITE_WAIT_SECONDS,
+    WRITE,
+    make_engine,
+    make_engine_of_locks,
+    wait_as_long_as_it_takes,
+)
 from errors import ConfigurationError
+from outages import Outage
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _EMPTY_LOG_MS = 5000  # readers are done in milliseconds
@@ -42,6 +50,9 @@ DatabaseError = SQLAlchemyError
 
 # The migration waits for another one, and for whoever reads the tables; a large table takes minutes.
 _UNLIMITED = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+_STATEMENT_SHOWN = 100
+
+_logger = logging.getLogger(__name__)
 
 
 class Database:
@@ -56,6 +67,15 @@ class Database:
         self.engine = make_engine(url, read_only=read_only)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._locks = None if self.is_sqlite else AdvisoryLocks(make_engine_of_locks(url))
+        self._outage = Outage("the database", _logger)
+        event.listen(self.engine, "after_cursor_execute", lambda *_: self._outage.over())
+
+    def away(self, error: BaseException) -> str | None:
+        """As ``unavailable`` has it, and the log is told, once a minute however often that is."""
+        found = unavailable(error)
+        if found is not None:
+            self._outage.noticed(f"{found} ({_what_failed(error)})")
+        return found
 
     def session(self) -> Session:
         """A new session of the object mapper; objects stay readable after a commit."""
@@ -180,6 +200,7 @@ class Database:
                 connection = connection.execution_options(**WRITE)
             with connection.begin():
                 if not self.is_sqlite:
+                    wait_as_long_as_it_takes(connection)
                     for limit in _UNLIMITED:
                         connection.exec_driver_sql(f"SET LOCAL {limit} = 0")
                     connection.execute(text("SELECT pg_advisory_xact_lock(7305214)"))  # any number, always the same
@@ -223,11 +244,20 @@ def reason_of(error: SQLAlchemyError) -> str:
     return " ".join(said.split()).rstrip(".?!") or type(error).__name__
 
 
+def _what_failed(error: BaseException) -> str:
+    """For the log: the driver's reason, and which statement it was, without its values."""
+    if not isinstance(error, SQLAlchemyError):
+        return type(error).__name__
+    statement = " ".join((error.statement or "").split()) if isinstance(error, DBAPIError) else ""
+    return f"{reason_of(error):.300}" + (f"; {statement:.{_STATEMENT_SHOWN}}" if statement else "")
+
+
 def is_ready(database: Database) -> bool:
     """Whether the database answers and has the tables this version works with."""
     try:
         return database.is_current()
-    except SQLAlchemyError:
+    except SQLAlchemyError as error:
+        database.away(error)
         return False
 
 

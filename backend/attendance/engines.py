@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -34,6 +38,13 @@ _NOTICED_AWAY = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,  # milliseconds; only Linux has it
 }
+# After so many seconds without an answer it is found out whether the server still answers anybody. TCP does not tell:
+# a machine, or a proxy before it, may take all that is sent and never say a word.
+_SILENCE_SECONDS = 3.0
+_ASKING_SECONDS = 2
+_SILENT = "the server takes what it is asked, and says nothing"
+# An answer that takes longer does not come: the server itself ends what is asked of it before (_LIMITS).
+_LONGEST_SECONDS = 75.0
 # How long one may wait for others' rows, one statement may take, and a transaction may do nothing. Nobody who waits
 # longer still gets an answer: proxies give up after a minute.
 _LIMITS = {
@@ -76,6 +87,7 @@ def make_engine(url: str, *, read_only: bool = False) -> Engine:
             connect_args=_postgres_options(parsed, _LIMITS),
             **_QUIET,
         )
+        _notice_silence(engine)
         if read_only:
             event.listen(engine, "connect", _only_look)
         return engine
@@ -88,13 +100,81 @@ def make_engine_of_locks(url: str) -> Engine:
     """For ``attendance.advisory_locks``: what holds a lock keeps no connection from the others, and is no transaction
     that PostgreSQL would end for doing nothing."""
     parsed = _parsed(url)
-    return create_engine(
+    engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
         connect_args=_postgres_options(parsed, _HOLDERS_ARE_ASKED),
         **_QUIET,
     )
+    _notice_silence(engine)
+    return engine
+
+
+class _Connection(psycopg.Connection[Any]):
+    """One that is given up when its server says nothing to anybody. patience: seconds that an answer may take."""
+
+    patience = _LONGEST_SECONDS
+    parameters: dict[str, Any]
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        if timeout is not None:
+            return super().wait(gen, interval, timeout)
+        until = time.monotonic() + self.patience
+        while True:
+            left = until - time.monotonic()
+            try:
+                return super().wait(gen, interval, min(_SILENCE_SECONDS, max(0.0, left)))
+            except psycopg.errors._WaitTimeout:
+                if left > _SILENCE_SECONDS and self._server_answers():
+                    continue
+                self.pgconn.finish()
+                raise psycopg.OperationalError(_SILENT) from None
+
+    def _server_answers(self) -> bool:
+        try:
+            psycopg.connect(**{**self.parameters, "connect_timeout": _ASKING_SECONDS}).close()
+        except psycopg.errors.ConnectionTimeout:
+            return False
+        except psycopg.Error:  # it refuses, but it is there
+            return True
+        return True
+
+
+def wait_as_long_as_it_takes(connection: Connection) -> None:
+    """For what the server sets no limit to either."""
+    driver: Any = connection.connection.driver_connection
+    driver.patience = math.inf
+
+
+def _notice_silence(engine: Engine) -> None:
+    """Have every connection of ``engine`` give up in time, and none be tried again at once where one was not made:
+    whoever asks meanwhile is told in a moment, and keeps no thread from those who need no database."""
+    not_before = 0.0
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_: Any, __: Any, arguments: Any, parameters: dict[str, Any]) -> _Connection:
+        nonlocal not_before
+        if time.monotonic() < not_before:
+            raise psycopg.OperationalError(_SILENT)
+        try:
+            made: _Connection = _Connection.connect(*arguments, **parameters)
+        except psycopg.errors.ConnectionTimeout:
+            not_before = time.monotonic() + _SILENCE_SECONDS
+            raise
+        made.parameters = parameters
+        return made
+
+    ping: Callable[[Any], bool] = engine.dialect.do_ping
+
+    def ping_briefly(connection: Any) -> bool:
+        connection.patience = _SILENCE_SECONDS
+        try:
+            return ping(connection)
+        finally:
+            connection.patience = _LONGEST_SECONDS
+
+    engine.dialect.do_ping = ping_briefly  # type: ignore[method-assign,assignment]
 
 
 def _parsed(url: str) -> URL:
@@ -130,6 +210,15 @@ def _sqlite_to_look_at(url: URL) -> Engine:
         return made
 
     return create_engine(url.set(drivername="sqlite"), creator=connect, **_QUIET)
+
+
+def _no_repeat(record: logging.LogRecord) -> bool:
+    """Whether a record of the pool's says anything new: whoever had the connection reports that it is lost."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], psycopg.OperationalError)
+
+
+for _pool in ("QueuePool", "NullPool"):
+    logging.getLogger(f"sqlalchemy.pool.impl.{_pool}").addFilter(_no_repeat)
 
 
 def _only_look(connection: Any, _: Any) -> None:

@@ -90,7 +90,7 @@ def require_device(db: Session, secret: str, now: datetime, request_id: str) -> 
     )
     if kiosk is None or kiosk.user.disabled_at is not None:
         raise _not_good()
-    actor = actor_of(kiosk.user, frozenset(), request_id)
+    actor = actor_of(kiosk.user, frozenset(), request_id, f"kiosk {kiosk.id}")
     try:
         require_course(db, actor, kiosk.course_id, change=True)
     except ForbiddenError as error:

@@ -11,6 +11,7 @@ from typing import Any
 from cluster.connection import APPLICATION, connect
 from cluster.roll import the_roll
 from errors import ConfigurationError
+from outages import Outage
 
 # Calls fail when Ray's own process on this machine is lost, and go on failing when it is back: a connection belongs to
 # the one that it was made with. After so many seconds without any answer it is made anew.
@@ -22,7 +23,8 @@ _logger = logging.getLogger(__name__)
 
 
 class Link:
-    """Thread-safe. ray: the module, connected. handle: of the recognizers. roll: the actor that knows them."""
+    """Thread-safe. ray: the module, connected. handle: of the recognizers. roll: the actor that knows them. outage: to
+    tell when something of it is lost."""
 
     ray: Any
     handle: Any = None
@@ -30,6 +32,7 @@ class Link:
 
     def __init__(self, address: str | None) -> None:
         self._address = address
+        self.outage = Outage("the cluster", _logger)
         self._lock = threading.Lock()
         self._failing_since: float | None = None
         self._reopening = False
@@ -64,6 +67,7 @@ class Link:
     def answered(self) -> None:
         """Something came back."""
         self._failing_since = None
+        self.outage.over()
 
     def failed(self) -> None:
         """A call did not come back. When nothing has for long, the connection is made anew, beside whoever calls."""
@@ -76,14 +80,14 @@ class Link:
         threading.Thread(target=self._reopen, name="reconnecting", daemon=True).start()
 
     def _reopen(self) -> None:
-        _logger.warning("nothing came back from the cluster for %g s; connecting anew", SILENT_SECONDS)
+        self.outage.noticed(f"nothing came back for {SILENT_SECONDS:g} s; connecting anew")
         try:
             self.close()
             self.ray.shutdown()
             self.open()
             _logger.warning("connected to the cluster again")
         except Exception as error:  # whatever it is, it is tried again after the next calls that fail
-            _logger.warning("the cluster is not there: %s", error)
+            self.outage.noticed(f"it is not there ({error})")
         finally:
             with self._lock:
                 self._failing_since, self._reopening = None, False

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from cluster.deadline import Deadline, too_late
 from cluster.link import Link
 from cluster.publishing import Publisher
 from cluster.refusal import Refusal
@@ -29,8 +29,6 @@ _LOOKS_EVERY_SECONDS = 1.0
 _READY_WITHIN_SECONDS = 60.0
 # How long who has just published a model waits for the recognizers to take it.
 _TAKEN_WITHIN_SECONDS = 5.0
-
-_logger = logging.getLogger(__name__)
 
 
 class RayRecognizer:
@@ -125,7 +123,7 @@ class RayRecognizer:
             reports = link.ray.get(link.roll.reports.remote(), timeout=2)
             link.answered()
         except Exception as error:  # Ray has many names for what is lost
-            _logger.warning("the cluster does not say which recognizers it has: %s", type(error).__name__)
+            link.outage.noticed(f"it does not say which recognizers it has ({type(error).__name__})")
             with suppress(Exception):
                 link.find_roll()
             reports = self._reports
@@ -140,12 +138,12 @@ class RayRecognizer:
 
         link = self._link
         errors = link.ray.exceptions
-        deadline = time.monotonic() + self._settings.inference_deadline_seconds
+        deadline = Deadline(self._settings.inference_deadline_seconds)
         for attempt in range(_TRIES):
             try:
                 handle = link.handle if follower is None else link.handle.options(multiplexed_model_id=follower)
-                response = getattr(handle, method).remote(*arguments)
-                answer = response.result(timeout_s=max(0.1, deadline - time.monotonic()))
+                response = getattr(handle, method).remote(*arguments, deadline)
+                answer = response.result(timeout_s=max(0.1, deadline.left))
                 link.answered()
             except BackPressureError as error:
                 raise BusyError(
@@ -156,19 +154,15 @@ class RayRecognizer:
             except TimeoutError as error:
                 response.cancel()
                 link.failed()
-                raise BusyError(
-                    f"the cluster had no answer within {self._settings.inference_deadline_seconds:g} s; send a newer "
-                    "picture in 1 s",
-                    retry_after=1,
-                    code="deadline",
-                ) from error
+                raise too_late() from error
             except Exception as error:
                 if isinstance(error, errors.RayTaskError) and not isinstance(error.cause, errors.RayError):
                     raise  # a mistake of ours, in the recognizer
                 # a recognizer, its machine or the way there is lost; Ray has many names for it
-                if attempt + 1 < _TRIES and time.monotonic() < deadline:
-                    _logger.warning("a recognizer was lost (%s), another one is asked", type(error).__name__)
+                if attempt + 1 < _TRIES and deadline.left > 0:
+                    link.outage.noticed(f"a recognizer was lost ({type(error).__name__}), another one is asked")
                     continue
+                link.outage.noticed(f"it does not answer ({type(error).__name__})")
                 link.failed()
                 raise BusyError(
                     "the cluster does not answer at this moment; try again in 2 s", retry_after=2, code="cluster_away"

@@ -4,6 +4,7 @@ are, starts more of where frames wait, and starts again where one is lost."""
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import TypeVar
 import ray
 from ray import serve
 
+from cluster.deadline import Deadline, Pace, too_late
 from cluster.mirror import Mirror
 from cluster.model_store import ModelStore
 from cluster.private_folder import PrivateFolder
@@ -29,6 +31,8 @@ from recognizer.weights import default_cache_dir
 
 # Frames that one recognizer has in hand: while one is detected, faces of others share an embedding batch.
 IN_HAND = 4
+# Of who says nothing of a deadline: a server process of the release before, while a cluster is updated.
+_ANY_TIME = Deadline(math.inf)
 
 T = TypeVar("T")
 
@@ -41,6 +45,7 @@ class Replica:
         machine's environment. deployment: as ``Report`` has it."""
         self._deployment = deployment
         settings = _of_this_machine(settings, signed=signed)
+        self._pace = Pace()
         self._pool = ThreadPoolExecutor(IN_HAND, thread_name_prefix="frame")
         self._mirror = _mirror(settings)
         self._live = live_recognizer(settings, None if self._mirror is None else self._mirror.folder)
@@ -49,21 +54,26 @@ class Replica:
         self._reporter.start()
 
     async def recognize(
-        self, image: RGBImage, among: frozenset[str] | None, without: frozenset[str], camera: Camera | None
+        self,
+        image: RGBImage,
+        among: frozenset[str] | None,
+        without: frozenset[str],
+        camera: Camera | None,
+        deadline: Deadline = _ANY_TIME,
     ) -> RecognitionResult | Refusal:
-        """As ``operations.recognition.Recognizer`` has it."""
+        """As ``operations.recognition.Recognizer`` has it; given up when ``deadline`` passes."""
         if camera is not None:
             await self._follows(serve.get_multiplexed_model_id())
 
-        def answer() -> RecognitionResult:
+        def answer(check: Callable[[], None]) -> RecognitionResult:
             if camera is not None and self._mirror is not None and self._is_behind(camera.model_at_least):
                 self._mirror.pull_now()
-            return self._live.recognize(image, among=among, without=without, camera=camera)
+            return self._live.recognize(image, among=among, without=without, camera=camera, check=check)
 
-        return await self._run(answer)
+        return await self._run(answer, deadline)
 
-    async def detect(self, image: RGBImage) -> tuple[DetectedFace, ...] | Refusal:
-        return await self._run(lambda: self._live.detect(image))
+    async def detect(self, image: RGBImage, deadline: Deadline = _ANY_TIME) -> tuple[DetectedFace, ...] | Refusal:
+        return await self._run(lambda _: self._live.detect(image), deadline)
 
     @serve.multiplexed(max_num_models_per_replica=MOST_CAMERAS)
     async def _follows(self, camera: str) -> str:
@@ -77,11 +87,25 @@ class Replica:
             if self._mirror is not None:
                 self._mirror.close()
 
-    async def _run(self, function: Callable[[], T]) -> T | Refusal:
+    async def _run(self, function: Callable[[Callable[[], None]], T], deadline: Deadline) -> T | Refusal:
+        """function: takes what it calls between its steps, which raises when nobody waits for it any more."""
+        given_up = threading.Event()
+
+        def check() -> None:
+            if given_up.is_set():
+                raise too_late()
+            deadline.check()
+
+        def work() -> T:
+            with self._pace.work(deadline):
+                return function(check)
+
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, function)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         except SmartAttendanceError as error:
             return Refusal.of(error)
+        finally:
+            given_up.set()  # who asked has let go; what waits in the pool is taken out of it, what runs ends here
 
     def _is_behind(self, generation: int) -> bool:
         current = self._live.model_status().current
@@ -107,8 +131,9 @@ class _Reporter(threading.Thread):
 
     def run(self) -> None:
         while not self._ended.wait(REPORTS_EVERY_SECONDS):
-            # the roll may be lost with its machine for a moment; it is found again by its name
-            with suppress(ray.exceptions.RayError, ValueError):
+            # the roll may be lost with its machine for a moment; it is found again by its name. Ray has many names for
+            # that, and who reports no more is taken for gone
+            with suppress(Exception):
                 ray.get(the_roll(ray).report.remote(self._report()), timeout=10)
 
     def end(self) -> None:

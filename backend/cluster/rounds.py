@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from errors import ModelStoreError, SmartAttendanceError
+from outages import Outage
 
 # What hangs in a store that does not answer is not waited for when the process ends.
 _ENDS_WITHIN_SECONDS = 5.0
@@ -26,6 +27,7 @@ class Rounds:
         self._asked = self._closed = False
         self._begun = self._done = 0
         self._error: SmartAttendanceError | None = None
+        self._outage = Outage(name, _logger)
 
     @property
     def error(self) -> SmartAttendanceError | None:
@@ -78,20 +80,17 @@ class Rounds:
 
     def _round(self) -> None:
         with self._working:
-            before, self._error = self._error, self._outcome()
-            after = self._error
-            if after is None:
-                if before is not None:
-                    _logger.info("%s: all is well again", self._name)
-            elif before is None or str(before) != str(after):
-                _logger.error("%s: %s", self._name, after)
+            self._error = self._outcome()
+            if self._error is None:
+                self._outage.over()
 
     def _outcome(self) -> SmartAttendanceError | None:
         try:
             self._work()
         except SmartAttendanceError as error:
+            self._outage.noticed(str(error))
             return error
         except Exception as error:
-            _logger.exception("%s failed; it is tried again in %g s", self._name, self._every)
+            self._outage.noticed(f"it failed, and is tried again every {self._every:g} s", error)
             return ModelStoreError(f"{self._name} failed ({error!r:.200}); the log of this machine says more")
         return None

@@ -17,9 +17,9 @@ FORGOTTEN_AFTER_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """Where a frame comes from. key: of the session and who sends. captured_at: seconds. needed: sightings that make a
-    mark; a face is embedded in at least so many frames. model_at_least: the generation of the newest model that has
-    answered in the session; no older one may."""
+    """Where a frame comes from. key: of the session and what sends, see ``Actor.sender``. captured_at: seconds. needed:
+    sightings that make a mark; a face is embedded in at least so many frames. model_at_least: the generation of the
+    newest model that has answered in the session; no older one may."""
 
     key: str
     captured_at: float

@@ -59,7 +59,7 @@ def take_in(
             return admitted
         start = time.perf_counter()
         camera = Camera(
-            key=f"{session_id} {actor.user_id} {actor.name}",
+            key=f"{session_id} {actor.sender}",
             captured_at=captured_at.timestamp(),
             needed=policy.confirm_sightings,
             model_at_least=admitted.model_at_least,
@@ -86,6 +86,7 @@ def take_in(
         except BusyError as error:
             if error.code == frames_taken.OLDER_MODEL and tries_left:
                 continue
+            inference.refused(error)
             raise
         review_crops.write(database, crops, image, result, taken.crops, clock.now())
         return taken

@@ -44,10 +44,16 @@ class Housekeeping:
     """Runs ``chores`` in one thread until it is closed."""
 
     def __init__(
-        self, chores: Sequence[Chore], clock: Clock, *, failed: Callable[[str], object] = lambda name: None
+        self,
+        chores: Sequence[Chore],
+        clock: Clock,
+        *,
+        failed: Callable[[str], object] = lambda name: None,
+        away: Callable[[BaseException], object] = lambda error: None,
     ) -> None:
-        """failed: told the name of a chore that raised something."""
-        self._chores, self._clock, self._failed = tuple(chores), clock, failed
+        """failed: told the name of a chore that raised something. away: whether it did so because the database is away,
+        of which nothing more is said here."""
+        self._chores, self._clock, self._failed, self._away = tuple(chores), clock, failed, away
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -79,6 +85,7 @@ class Housekeeping:
     def _run(self, chore: Chore) -> None:
         try:
             chore.run(self._clock.now())
-        except Exception:
-            _logger.exception("%s failed; it is tried again in %g seconds", chore.name, chore.every)
+        except Exception as error:
+            if not self._away(error):
+                _logger.exception("%s failed; it is tried again in %g seconds", chore.name, chore.every)
             self._failed(chore.name)

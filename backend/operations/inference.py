@@ -84,7 +84,7 @@ class InferenceGate:
     ) -> tuple[RGBImage, RecognitionResult]:
         """The decoded picture and everybody in it; the rest as ``Recognizer.recognize`` takes it.
 
-        Raises BusyError (``queue_full``, ``deadline``), InvalidImageError, ModelNotFoundError.
+        Raises BusyError (see ``metrics.REFUSALS``), InvalidImageError, ModelNotFoundError.
         """
         with self._turn():
             begun = time.perf_counter()
@@ -120,14 +120,28 @@ class InferenceGate:
         self._metrics.stage("decode", time.perf_counter() - start)
         return image
 
+    def refused(self, error: BusyError) -> None:
+        """Count a picture that is sent away."""
+        self._metrics.refused(error.code)
+
     @contextmanager
     def _turn(self) -> Iterator[None]:
         arrived = time.perf_counter()
-        self._enter()
+        try:
+            self._enter()
+        except BusyError as error:
+            self.refused(error)
+            raise
         begun = time.perf_counter()
         self._metrics.stage("queue", begun - arrived)
         try:
             yield
+        except BusyError as error:
+            # the cluster sends away, too; it knows less of who waits here than we do
+            with self._lock:
+                error.retry_after = max(error.retry_after, self._retry_after())
+            self.refused(error)
+            raise
         finally:
             self._leave(time.perf_counter() - begun)
 
@@ -143,7 +157,6 @@ class InferenceGate:
                 turn = threading.Event()
                 self._waiting.append(turn)
         if turn is None:
-            self._metrics.refused("queue_full")
             raise BusyError(
                 f"more pictures are being sent than can be recognised; try again in {retry_after} s",
                 retry_after=retry_after,
@@ -160,7 +173,6 @@ class InferenceGate:
         if self._give_up(turn):
             with self._lock:
                 retry_after = self._retry_after()
-            self._metrics.refused("deadline")
             raise BusyError(
                 f"this picture had to wait longer than {self._deadline:g} s; send a newer one in {retry_after} s",
                 retry_after=retry_after,

@@ -106,10 +106,12 @@ class LiveRecognizer:
         among: frozenset[str] | None = None,
         without: frozenset[str] = frozenset(),
         camera: Camera | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> RecognitionResult:
+        """check: as ``FaceRecognizer.recognize`` takes it."""
         recognizer = self._started.recognizer
         if camera is None:
-            return recognizer.recognize(image, among=among, without=without)
+            return recognizer.recognize(image, among=among, without=without, check=check)
         if 0 < self._started.loader.catch_up(camera.model_at_least) < camera.model_at_least:
             raise older_model()
         return recognizer.recognize(
@@ -118,6 +120,7 @@ class LiveRecognizer:
             without=without,
             tracker=self._cameras.tracker(camera),
             captured_at=camera.captured_at,
+            check=check,
         )
 
     def detect(self, image: RGBImage) -> tuple[DetectedFace, ...]:

@@ -18,7 +18,7 @@ from recognizer.loader import LoaderStatus
 from recognizer.types import Decision, RecognitionResult
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-REFUSALS = ("queue_full", "deadline")
+REFUSALS = ("queue_full", "deadline", "cluster_away", "older_model")
 STAGES = ("queue", "decode", "detect", "follow", "embed", "classify")
 
 # Seconds: from a small frame on a GPU to a full queue on an old laptop.
@@ -33,7 +33,9 @@ _logger = logging.getLogger(__name__)
 class Metrics:
     """The numbers of one application. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, away: Callable[[BaseException], object] = lambda error: None) -> None:
+        """away: whether a number could not be had because the database is away, of which nothing more is said here."""
+        self._away = away
         self._registry = CollectorRegistry()
         self._stages = Histogram(
             "smartattendance_stage_seconds",
@@ -123,9 +125,10 @@ class Metrics:
         def looked_up() -> float:
             try:
                 return value()
-            except Exception:
+            except Exception as error:
                 # the other numbers are wanted most of all when something does not work
-                _logger.exception("the number of %s could not be had", name)
+                if not self._away(error):
+                    _logger.exception("the number of %s could not be had", name)
                 return math.nan
 
         Gauge(f"smartattendance_{name}", what, registry=self._registry).set_function(looked_up)

@@ -164,8 +164,9 @@ class Trainings:
                     job = training_jobs.require_job(db, job_id)
                 if self.look_after(job, self._clock.now(), process):
                     break
-            except Exception:
-                _logger.exception("looking after training %d failed; it is tried again", job_id)
+            except Exception as error:
+                if not self._database.away(error):
+                    _logger.exception("looking after training %d failed; it is tried again", job_id)
             self._stop.wait(_LOOK_SECONDS)
         with self._lock:
             self._watched.pop(job_id, None)

@@ -19,6 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from errors import EmbedderMismatchError, ModelError, ModelFormatError, ModelNotFoundError, SmartAttendanceError
+from outages import Outage
 from recognizer.artifact import ClassifierArtifact
 from recognizer.manifest import MANIFEST_FILE, read_manifest, sha256_of
 from recognizer.reading import artifact_from_bytes, read_model_file
@@ -91,6 +92,7 @@ class ClassifierLoader(Generic[T]):
         """build: makes the runtime classifier of an artifact; may raise. embedder: of the network at hand, which
         the model must have been trained with; None to take any. poll_seconds: between two looks at the file."""
         self._path = model_path
+        self._outage = Outage(f"the model {model_path}", _logger)
         self._build = build
         self._embedder = embedder
         self._signing_key = signing_key
@@ -175,8 +177,10 @@ class ClassifierLoader(Generic[T]):
                             self._load()
             except ModelError:
                 pass  # kept in the status and logged where it happened
-            except Exception:
-                _logger.exception("watching %s failed; it is tried again", self._path)
+            except Exception as error:
+                self._outage.noticed("it cannot be watched; it is tried again", error)
+            else:
+                self._outage.over()
             self._stop.wait(self._poll_seconds)
 
     def _changed(self) -> bool:

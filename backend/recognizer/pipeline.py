@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -61,18 +61,20 @@ class FaceRecognizer:
         without: frozenset[str] = frozenset(),
         tracker: Tracker | None = None,
         captured_at: float = 0.0,
+        check: Callable[[], None] = lambda: None,
     ) -> RecognitionResult:
         """Everybody in ``image`` (H, W, 3) uint8, largest face first.
 
         among, without: whom the faces may be named as, as ``FaceClassifier.identify`` takes them; where that is nobody,
         faces are found and not embedded. tracker: of the camera that the picture is the newest of; captured_at: when
-        that was, seconds. Faces beyond ``max_faces`` are counted, not embedded.
+        that was, seconds. check: called before faces are embedded, which takes longest; what it raises ends the work.
+        Faces beyond ``max_faces`` are counted, not embedded.
 
         Raises ModelNotFoundError when no model is loaded.
         """
         check_image(image)
         classifier, version, generation = self._models.snapshot()
-        run = _Run(self.embedder, classifier, image, among, without)
+        run = _Run(self.embedder, classifier, image, among, without, check)
         start = time.perf_counter()
         camera = None
         if tracker is not None and not run.is_for_nobody:
@@ -111,8 +113,9 @@ class _Run:
         image: RGBImage,
         among: frozenset[str] | None,
         without: frozenset[str],
+        check: Callable[[], None],
     ) -> None:
-        self._embedder, self._classifier = embedder, classifier
+        self._embedder, self._classifier, self._check = embedder, classifier, check
         self.image, self.among, self.without = image, among, without
         self.is_for_nobody = among is not None and among <= without
         self._clear_by = CLEAR_BY.get(embedder.info.id, math.inf)
@@ -135,6 +138,7 @@ class _Run:
             return []
         if self.is_for_nobody:
             return [NOBODY] * len(faces)
+        self._check()
         begun = time.perf_counter()
         crops = self._embedder.cut(self.image, faces)
         if math.isinf(self._clear_by):

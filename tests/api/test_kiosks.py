@@ -111,6 +111,36 @@ def test_a_pin_is_digits(sqlite_door: Door, pin: str) -> None:
     assert problem(made)[0] == 422 and "4 to 12 digits" in made.get_data(as_text=True)
 
 
+def test_every_kiosk_token_and_login_of_one_account_is_a_camera_of_its_own(
+    sqlite_door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faces are followed, and turns and advice given, by camera."""
+    service, door, cameras = sqlite_door.service, sqlite_door, []
+    recognize = service.recognizer.recognize
+
+    def noted(*args: Any, camera: Any = None, **kwargs: Any) -> Any:
+        cameras.append(camera.key)
+        return recognize(*args, camera=camera, **kwargs)
+
+    monkeypatch.setattr(service.recognizer, "recognize", noted)
+    made = door.staff.post(f"/courses/{door.course}/kiosks", json={"name": "South door", "pin": PIN}).json
+    other = Client(service.app.test_client(), {"Authorization": f"Bearer {made['secret']}"})
+    frames = f"/sessions/{door.session}/frames"
+    senders = [(door.device, "/kiosk/frames"), (other, "/kiosk/frames"), (door.staff, frames)]
+    senders += [(service.browser(door.instructor), frames)]
+    senders += [(service.program(door.instructor), frames) for _ in range(2)]
+    for _ in range(2):
+        for number, (client, path) in enumerate(senders):
+            service.clock.advance(seconds=1)
+            body = picture(known("a1"), nonce=100 * len(cameras) + number)
+            answer = client.post(path, data=body, headers={"Content-Type": "image/png"})
+            assert answer.status_code == 200, path
+    assert len(set(cameras)) == len(senders) and cameras[: len(senders)] == cameras[len(senders) :]
+    # six cameras share the networks
+    advice = service.app.extensions["smartattendance"].inference._advisor
+    assert len(advice._seen) == len(senders)
+
+
 def test_it_ends_from_afar_with_its_time_and_with_the_rights_of_who_set_it_up(service: Service) -> None:
     ended = Door(service)
     assert [each["name"] for each in ended.staff.get(f"/courses/{ended.course}/kiosks").json] == ["North door"]

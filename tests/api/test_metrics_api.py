@@ -111,7 +111,7 @@ def test_every_series_is_there_from_the_start(monitored: Service) -> None:
     assert found["smartattendance_recognizing", ()] == 0
     assert found["smartattendance_recognizing_capacity", ()] == 1
     assert found["smartattendance_frames_total", ()] == 0
-    for reason in ("queue_full", "deadline"):
+    for reason in ("queue_full", "deadline", "cluster_away", "older_model"):
         assert found["smartattendance_frames_refused_total", (("reason", reason),)] == 0
     for stage in ("queue", "decode", "detect", "embed", "classify"):
         assert found["smartattendance_stage_seconds_count", (("stage", stage),)] == 0
@@ -160,6 +160,25 @@ def test_the_queue_is_shown_as_it_is_and_who_is_sent_away_is_counted(monitored: 
     assert found["smartattendance_recognizing", ()] == 1
     assert found["smartattendance_frames_refused_total", (("reason", "queue_full"),)] == 1
     assert samples(monitored.guest())["smartattendance_queue_depth", ()] == 0
+
+
+@pytest.mark.parametrize("reason", ["queue_full", "deadline", "cluster_away", "older_model"])
+def test_whom_the_recognizer_itself_sends_away_is_counted_by_the_reason(
+    monitored: Service, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise BusyError("not now", code=reason)
+
+    for method in ("recognize", "detect"):
+        monkeypatch.setattr(monitored.recognizer, method, away)
+    client = monitored.admin()
+    session, student = monitored.session(monitored.course()), monitored.student("S1")
+    assert client.post(f"/sessions/{session}/open").status_code == 200
+    for path in (f"/sessions/{session}/frames", "/recognize", f"/students/{student}/faces/check"):
+        answer = client.post(path, data=picture(known("S1")), headers={"Content-Type": "image/png"})
+        assert problem(answer) == (503, reason), path
+    found = samples(monitored.guest())
+    assert found["smartattendance_frames_refused_total", (("reason", reason),)] == 3
 
 
 def test_requests_are_counted_by_endpoint_and_never_by_path(monitored: Service) -> None:

@@ -118,7 +118,7 @@ def test_what_nobody_expected_ends_no_rounds(caplog: pytest.LogCaptureFixture) -
     for _ in range(2):
         rounds.now(1.0)
         assert str(rounds.error) == "away"
-    assert [record.message for record in caplog.records].count("looking: away") == 1
+    assert len(caplog.records) == 1, "a line a minute, whatever it is that fails"
     rounds.now(1.0)
     assert rounds.error is None
 

@@ -85,6 +85,14 @@ def web(settings: Settings, folder: Path, *, processes: int = 2) -> Iterator[Web
         yield Web(stack.enter_context(_nginx(folder, ports)), started)
 
 
+@contextmanager
+def server(settings: Settings, folder: Path, number: int, port: int) -> Iterator[None]:
+    """One server at ``port``, ready to answer, with its log as ``web`` has it."""
+    with _server(settings, folder, number, port) as process:
+        _wait_until_ready(f"http://127.0.0.1:{port}", process, folder / f"web-{number}.log")
+        yield
+
+
 def deployed_by_command(settings: Settings, folder: Path) -> str:
     """What ``app.py recognizers`` printed."""
     environ = _environment(settings, folder, 0)
