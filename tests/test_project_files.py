@@ -36,7 +36,6 @@ IMPORTED_AS = {
     "flask-swagger-ui": "flask_swagger_ui",
     "argon2-cffi": "argon2",
     "prometheus-client": "prometheus_client",
-    "python-dateutil": "dateutil",
     "charset-normalizer": "charset_normalizer",
     "grpcio": "grpc",
 }

@@ -23,10 +23,12 @@ Cell = str | int | float | date | datetime | None
 """What a cell may hold. A moment is shown as its own wall clock: give it in the zone it is to be read in."""
 
 # Excel also takes the full-width forms for these, and looks past what is not seen.
-_FORMULA = "=+\\-@\uff1d\uff0b\uff0d\uff20"
-_STARTS_FORMULA = re.compile(rf"[{_FORMULA}\t\r\n]")
-# Where the list separator is a semicolon, what follows one is a cell of its own.
-_NEW_CELL = re.compile(rf"([;\t\r\n][^\S\t\r\n]*)(?=[{_FORMULA}])")
+_FORMULA = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
+# Where the list separator is a semicolon or a tab, what follows one is a cell of its own, whether in quotes or not.
+_SEPARATORS = frozenset(";\t\r\n")
+_UNSEEN_KINDS = frozenset({"Cc", "Cf", "Mn", "Me", "Zs", "Zl", "Zp"})
+# Letters and signs by their kind, of which nothing is seen.
+_BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _NOT_IN_A_SHEET_NAME = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
 _LONGEST_SHEET_NAME = 31
 _WIDEST, _NARROWEST = 60, 6  # characters
@@ -34,12 +36,8 @@ _WIDEST, _NARROWEST = 60, 6  # characters
 
 def neutralise(text: str) -> str:
     """``text``, with an apostrophe before it when a spreadsheet program would take it for a formula."""
-    if text[:1].isalnum():
-        return text
-    seen = 0
-    while seen < len(text) and _is_unseen(text[seen]):
-        seen += 1
-    return f"'{text}" if _STARTS_FORMULA.match(text, seen) else text
+    seen = next((character for character in text if not _is_unseen(character)), "")
+    return f"'{text}" if seen in _FORMULA or seen in ("\t", "\r", "\n") else text
 
 
 def csv_file(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
@@ -83,7 +81,22 @@ def xlsx_file(title: str, header: Sequence[str], rows: Iterable[Sequence[Cell]])
 
 def _is_unseen(character: str) -> bool:
     """Spaces and characters of no width; a tab or the end of a line is a reason for the apostrophe itself."""
-    return character not in "\t\r\n" and (character.isspace() or unicodedata.category(character) in ("Cc", "Cf"))
+    if character in "\t\r\n":
+        return False
+    return unicodedata.category(character) in _UNSEEN_KINDS or character in _BLANKS
+
+
+def _neutralised_parts(text: str) -> str:
+    """``text``, in which each part that another separator would make a cell of is neutralised as well."""
+    if _SEPARATORS.isdisjoint(text):
+        return text
+    written, begins = [], False
+    for character in text:
+        if begins and character in _FORMULA:
+            written.append("'")
+        begins = character in _SEPARATORS or (begins and (character == '"' or _is_unseen(character)))
+        written.append(character)
+    return "".join(written)
 
 
 def _csv_cell(value: Cell) -> str | int | float:
@@ -94,7 +107,7 @@ def _csv_cell(value: Cell) -> str | int | float:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, str):
-        return _NEW_CELL.sub(r"\1'", neutralise(value))
+        return _neutralised_parts(neutralise(value))
     return value
 
 

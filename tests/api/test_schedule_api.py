@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from dateutil.rrule import rrulestr
 
+from attendance import recurrence
 from attendance.models import AuditEvent, ClassSession, ScheduleRule
 from support.service import Client, Service, problem, utc
 
@@ -226,3 +228,39 @@ def test_moments_are_told_in_utc(service: Service) -> None:
     course, client = course_of(service, timezone="Asia/Kathmandu")
     client.post(f"/courses/{course}/schedule", json={**TERM, "weekdays": ["MO"], "start_time": "00:00"})
     assert starts(client, course)[0] == datetime(2026, 11, 22, 18, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "rrule",
+    [
+        "FREQ=DAILY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYSETPOS=" + ",".join(["-9"] * 31),
+        "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30,31",
+        "FREQ=WEEKLY;BYDAY=MO;BYSETPOS=2",
+        "FREQ=MONTHLY;BYDAY=5MO;BYMONTHDAY=1,2,3;INTERVAL=99",
+    ],
+)
+def test_a_rule_that_never_comes_true_is_looked_at_for_its_own_days_only(
+    sqlite_service: Service, monkeypatch: pytest.MonkeyPatch, rrule: str
+) -> None:
+    looked, is_meant = [], recurrence._is_meant
+    monkeypatch.setattr(recurrence, "_is_meant", lambda *args: looked.append(args[1]) or is_meant(*args))
+    course, client = course_of(sqlite_service)
+    body = {**TERM, "ends_on": "2028-11-20", "rrule": rrule}
+    assert problem(client.post(f"/courses/{course}/schedule", json=body)) == (422, "rrule")
+    assert 0 < len(looked) <= 740
+
+
+def test_positions_and_days_are_counted_as_the_standard_does() -> None:
+    first, last = date(2026, 1, 15), date(2027, 12, 31)
+    rules = [
+        "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1",
+        "FREQ=MONTHLY;BYDAY=2TU,-1FR;INTERVAL=2",
+        "FREQ=MONTHLY;BYMONTHDAY=-1,15;BYMONTH=2,12",
+        "FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13",
+        "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,SU;WKST=SU",
+        "FREQ=DAILY;BYMONTHDAY=31,-31",
+        "FREQ=MONTHLY",
+    ]
+    for rule in rules:
+        theirs = rrulestr(f"{rule};UNTIL=20271231T000000", dtstart=datetime(2026, 1, 15))
+        assert recurrence.days_of(rule, first, last, most=1000) == [each.date() for each in theirs], rule

@@ -7,6 +7,7 @@ import io
 import re
 import zipfile
 from datetime import UTC, date, datetime
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -33,6 +34,11 @@ from attendance.spreadsheets import csv_file, neutralise, xlsx_file
         "\uff0d1",
         "\uff20SUM(A1)",
         " \uff1d1",
+        "\u2060=1",
+        "\u00ad\u180e=1",
+        "\u034f=1",
+        "\u3164=1",
+        "\u115f\u200b@x",
     ],
 )
 def test_what_would_be_a_formula_gets_an_apostrophe(text: str) -> None:
@@ -63,6 +69,15 @@ def test_csv_is_read_back_as_it_was_written() -> None:
 def test_no_formula_hides_behind_the_separator_of_another_country() -> None:
     text = csv_file(["name"], [["x;=cmd|' /C calc'!A0"], ["x; \uff1d1"], ["a\n-b"], ["x;y"]]).decode("utf-8-sig")
     assert text == "name\r\nx;'=cmd|' /C calc'!A0\r\nx; '\uff1d1\r\n\"a\n'-b\"\r\nx;y\r\n"
+    random = Random(5)
+    pieces = [*"=+-@\";,\t\r\n a'1", "\u200b", "\uff1d", "\ufeff", "\u034f", "\u3164"]
+    names = ["".join(random.choices(pieces, k=random.randrange(1, 7))) for _ in range(20_000)]
+    names += ['Doe;"=1+1;x', "Doe;\"=cmd|' /C calc'!A0;x", 'Ann;"@SUM(1);y', "Ann;\u200b=1+1", "Ann\t=1+1"]
+    text = csv_file(["h"], [["x", name, "y"] for name in names]).decode("utf-8-sig")
+    for separator in ",;\t":
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+            for cell in row:
+                assert cell.lstrip(" \u200b\ufeff\u034f\u3164")[:1] not in tuple("=+-@\uff1d"), (separator, row)
 
 
 def test_a_workbook_has_texts_numbers_and_dates_and_no_formula() -> None:
