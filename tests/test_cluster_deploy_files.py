@@ -9,6 +9,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import yaml
 import serving
 from api import frames, kiosks
 from config import Settings, variable
+from settings_of_cluster import ClusterSettings
 from test_deploy_files import DEPLOY, INSTALLED_AT, KNOWN, ROOT, SITE, UNIT, entries, of, text
 
 CLUSTER = DEPLOY / "cluster"
@@ -85,6 +87,22 @@ def test_a_machine_of_the_cluster_is_told_all_that_its_units_ask_for() -> None:
         assert whole(unit)["EnvironmentFile"] == ["/etc/smartattendance/smartattendance.env"]
         assert set(re.findall(r"\$\{(\w+)\}", text(unit))) <= given, unit.name
     assert {"RAY_AUTH_MODE=token", "SMARTATTENDANCE_RECOGNIZER=ray"} <= set(text(ENVIRONMENT).splitlines())
+
+
+def test_the_example_names_every_setting_of_the_cluster_where_it_is_read() -> None:
+    parts = re.findall(
+        r"^# ---- On (.*?)(?: with|:).*?\n(.*?)(?=^# ----|\Z)", text(ENVIRONMENT), re.MULTILINE | re.DOTALL
+    )
+    read: dict[str, set[str]] = {}
+    for where, lines in parts:
+        read.setdefault(where, set()).update(re.findall(r"^#?(\w+)=", lines, re.MULTILINE))
+    assert list(read) == ["every machine", "machines", "the head"]
+    everywhere = {variable(field.name) for field in fields(ClusterSettings)}
+    assert everywhere <= set.union(*read.values())
+    # no process on a machine without web processes reads any other setting of ours
+    workers = text(ENVIRONMENT).split("# ---- On machines with web")[0]
+    named = set(re.findall(r"^#?(\w+)=", workers, re.MULTILINE))
+    assert named & (KNOWN | everywhere) == {"SMARTATTENDANCE_RAY_ADDRESS", "SMARTATTENDANCE_MODEL_SIGNING_KEY"}
 
 
 def test_a_web_process_of_compose_is_one_of_a_cluster() -> None:

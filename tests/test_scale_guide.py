@@ -17,6 +17,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import frame_cost
 from attendance import engines
+from operations.metrics import REFUSALS
 from simulate_lecture import FILE, Campus, ServiceTimes, simulate
 from support.service import Service
 
@@ -78,6 +79,15 @@ def test_the_units_it_installs_are_there() -> None:
     units = {path.stem.partition("@")[0] for path in (ROOT / "deploy" / "cluster").glob("*.service")}
     named = set(re.findall(r"\bsmartattendance-(?:ray-head|ray-worker|web)\b", GUIDE))
     assert named == units
+
+
+def test_machine_by_machine_it_comes_to_the_first_admin_and_nginx_finds_its_site() -> None:
+    steps = part("From one machine to a cluster")
+    assert "app.py setup-link" in steps.split("**9.")[1] and "sites-enabled" in steps.split("**8.")[1].split("**9.")[0]
+
+
+def test_every_reason_to_refuse_a_frame_that_is_counted_is_explained() -> None:
+    assert all(f"`{reason}`" in part("When one machine is enough") for reason in REFUSALS)
 
 
 def test_the_connections_it_speaks_of_are_those_of_a_process() -> None:
