@@ -79,7 +79,12 @@ def open_school(services: Services, clock: MovedClock, opened: datetime, passwor
         link = links.make_setup_link(db, system_actor(), now)
     admin = _redeem(services, link.secret, ADMIN, passwords, now, is_first=True)
     with database.writing() as db:
-        values = {"email": INSTRUCTOR.email, "name": INSTRUCTOR.name, "role": Role.INSTRUCTOR}
+        values = {
+            "email": INSTRUCTOR.email,
+            "name": INSTRUCTOR.name,
+            "role": Role.INSTRUCTOR,
+            "may_create_courses": True,
+        }
         invited = accounts.create_user(db, admin, values, now)
         link = links.make_password_link(db, admin, invited.id, now)
     instructor = _redeem(services, link.secret, INSTRUCTOR, passwords, clock.go_to(now + timedelta(minutes=20)))

@@ -9,6 +9,7 @@ import * as api from "./api.js";
  * @property {string} name
  * @property {string} email
  * @property {"admin" | "instructor" | "viewer"} role
+ * @property {boolean} may_create_courses
  */
 
 /** Who is logged in; null when nobody is; undefined until the server has said. @type {import("./types.js").Signal<Me | null | undefined>} */

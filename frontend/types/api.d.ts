@@ -28,6 +28,7 @@ declare namespace Api {
     "name": string;
     "email": string;
     "role": "admin" | "instructor" | "viewer";
+    "may_create_courses": boolean;
     "scopes": (string)[] | null;
     "csrf_token": string | null;
   }
@@ -62,6 +63,7 @@ declare namespace Api {
     "email": string;
     "name": string;
     "role": "admin" | "instructor" | "viewer";
+    "may_create_courses": boolean;
     "has_password": boolean;
     "created_at": string;
     "disabled_at": string | null;
@@ -75,6 +77,7 @@ declare namespace Api {
     "email": string;
     "name": string;
     "role": "admin" | "instructor" | "viewer";
+    "may_create_courses"?: boolean;
   }
   interface Link {
     "link": string;
@@ -85,15 +88,11 @@ declare namespace Api {
     "user": User;
     "invitation": Link;
   }
-  interface Colleague {
-    "id": number;
-    "name": string;
-    "email": string;
-  }
   interface UserFields {
     "email"?: string;
     "name"?: string;
     "role"?: "admin" | "instructor" | "viewer";
+    "may_create_courses"?: boolean;
   }
   interface Token {
     "id": number;
@@ -161,10 +160,12 @@ declare namespace Api {
     "name": string;
     "email": string;
     "is_lead": boolean;
+    "may_enrol": boolean;
     "added_at": string;
   }
   interface StaffFields {
     "is_lead"?: boolean;
+    "may_enrol"?: boolean | null;
   }
   interface Student {
     "id": number;
@@ -174,6 +175,7 @@ declare namespace Api {
     "status": "active" | "inactive" | "erased";
     "has_consent": boolean;
     "face_images": number;
+    "may_manage": boolean;
     "created_at": string;
     "version": number;
   }
@@ -213,8 +215,44 @@ declare namespace Api {
   interface NewEnrolment {
     "student_id"?: number;
     "external_id"?: string;
+    "name"?: string;
+    "email"?: string | null;
     "starts_on"?: string | null;
     "ends_on"?: string | null;
+  }
+  interface StudentReference {
+    "id": number;
+    "external_id": string;
+    "name": string;
+  }
+  interface EnrolmentRequest {
+    "id": number;
+    "course_id": number;
+    "course_code": string;
+    "external_id": string;
+    "name": string;
+    "email": string | null;
+    "starts_on": string;
+    "ends_on": string | null;
+    "requested_by": string;
+    "requested_at": string;
+    "student": StudentReference | null;
+  }
+  interface EnrolmentRequestPage {
+    "items": (EnrolmentRequest)[];
+    "next_cursor": string | null;
+  }
+  interface Requests {
+    "ids": (number)[];
+  }
+  interface Left {
+    "request_id": number;
+    "code": string;
+    "message": string;
+  }
+  interface Approved {
+    "approved": number;
+    "left": (Left)[];
   }
   interface EnrolmentDays {
     "starts_on"?: string;
@@ -244,6 +282,7 @@ declare namespace Api {
     "mapping": Record<string, number>;
     "rows": number;
     "new": number;
+    "requested": number;
     "updated": number;
     "kept": number;
     "kept_rows": (number)[];
@@ -512,11 +551,6 @@ declare namespace Api {
     "excuse": Excuse;
     "changed": (number)[];
     "locked": (number)[];
-  }
-  interface StudentReference {
-    "id": number;
-    "external_id": string;
-    "name": string;
   }
   interface Numbers {
     "score": number;

@@ -20,7 +20,8 @@ numbers = count(1)
 
 @pytest.fixture
 def course_page(page_of: Callable[..., Page], school: School) -> Callable[..., tuple[Page, Course]]:
-    """Makes a course that Nora leads and opens a part of it, such as "?tab=staff"."""
+    """Makes a course, which Nora leads unless ``email`` says somebody else, and opens a part of it, such as
+    "?tab=staff"."""
 
     def make(part: str = "", **options: Any) -> tuple[Page, Course]:
         page = page_of("/courses", **options)
@@ -42,7 +43,7 @@ def choose_file(page: Page, name: str, data: bytes) -> None:
 
 
 def test_a_roster_is_imported(course_page: Callable[..., tuple[Page, Course]]) -> None:
-    page, _ = course_page()
+    page, _ = course_page(email=ROBIN)
     button(page, "Import").click()
     choose_file(page, "class.xlsx", b"PK\x03\x04 a workbook")
     expect(page.get_by_role("alert")).to_contain_text("class.xlsx is a workbook")
@@ -75,7 +76,7 @@ def test_a_roster_is_imported(course_page: Callable[..., tuple[Page, Course]]) -
 def test_who_is_not_in_the_next_file_leaves_only_when_that_is_said(
     course_page: Callable[..., tuple[Page, Course]],
 ) -> None:
-    page, _ = course_page("/import")
+    page, _ = course_page("/import", email=ROBIN)
     choose_file(page, "class.csv", b"id,name\n78-1,Stays Here\n78-2,Goes Away\n")
     button(page, "Check the rows").click()
     button(page, "Import").click()
@@ -95,7 +96,7 @@ def test_who_is_not_in_the_next_file_leaves_only_when_that_is_said(
 
 
 def test_students_are_added_by_hand_and_their_days_changed(course_page: Callable[..., tuple[Page, Course]]) -> None:
-    page, _ = course_page()
+    page, _ = course_page(email=ROBIN)
     button(page, "Add a student").click()
     dialog(page).get_by_label("Name or id").fill("amina")
     button(dialog(page), "Enrol Amina Yusuf").click()
@@ -260,17 +261,16 @@ def test_a_calendar_address_works_until_it_is_revoked(course_page: Callable[...,
     assert page.context.request.get(address).status == 404
 
 
-def test_a_colleague_is_added_and_may_do_what_the_staff_may(
+def test_an_admin_adds_a_colleague_who_may_do_what_the_staff_may(
     course_page: Callable[..., tuple[Page, Course]], context_of: Callable[..., BrowserContext], school: School
 ) -> None:
-    page, course = course_page("?tab=staff")
+    page, course = course_page("?tab=staff", email=ROBIN)
     page.get_by_label("E-mail address").fill("nobody@demo.example")
     button(page, "Add").click()
-    expect(page.get_by_text("an admin can invite them")).to_be_visible()
+    expect(page.get_by_text("Nobody who may log in has this address")).to_be_visible()
 
-    admin = context_of(ROBIN)
     account = {"email": "ines@demo.example", "name": "Ines Garden", "role": "instructor"}
-    link = school.call(admin, "POST", "/users", account)["invitation"]["link"]
+    link = school.call(page.context, "POST", "/users", account)["invitation"]["link"]
     page.get_by_label("E-mail address").fill(account["email"])
     button(page, "Add").click()
     expect(row(page, "Ines Garden")).to_contain_text("staff")
@@ -280,10 +280,21 @@ def test_a_colleague_is_added_and_may_do_what_the_staff_may(
     assert ines.request.post("/api/v1/auth/redeem", data=redeemed).ok
     hers = ines.new_page()
     hers.goto(f"/#/courses/{course['id']}")
-    expect(hers.get_by_text("A lead of the course enrols the students.")).to_be_visible()
+    expect(
+        hers.get_by_text("A lead of the course, or whoever is appointed for enrolment, enrols the students.")
+    ).to_be_visible()
     expect(hers.get_by_role("link", name="Settings", exact=True)).to_have_count(0)
     expect(button(hers, "Import")).to_have_count(0)
 
+    button(page, "Appoint Ines Garden for enrolment").click()
+    expect(row(page, "Ines Garden")).to_contain_text("enrols")
+    hers.reload()
+    expect(button(hers, "Import")).to_be_visible()
+    hers.goto(f"/#/courses/{course['id']}?tab=staff")
+    expect(hers.get_by_role("heading", name="Add a colleague")).to_have_count(0)
+    button(page, "Ines Garden is appointed for enrolment no longer").click()
+    expect(row(page, "Ines Garden")).not_to_contain_text("enrols")
+    hers.goto(f"/#/courses/{course['id']}")
     button(page, "Make Ines Garden a lead").click()
     expect(row(page, "Ines Garden")).to_contain_text("lead")
     hers.reload()
@@ -293,6 +304,50 @@ def test_a_colleague_is_added_and_may_do_what_the_staff_may(
     expect(row(page, "Ines Garden")).to_have_count(0)
     hers.reload()
     expect(hers.get_by_role("alert")).to_contain_text("You are not on the staff of this course")
+
+
+def test_students_who_are_not_the_instructors_wait_for_an_admin(
+    course_page: Callable[..., tuple[Page, Course]], page_of: Callable[..., Page]
+) -> None:
+    page, course = course_page()
+    button(page, "Add a student").click()
+    button(dialog(page), "New student").click()
+    dialog(page).get_by_label("Id").fill("80-1")
+    dialog(page).get_by_label("Name").fill("Olu Ade")
+    button(dialog(page), "Ask for the student").click()
+    expect(row(page, "Olu Ade")).to_contain_text("waiting")
+    button(page, "Import").click()
+    choose_file(page, "class.csv", b"id,name\n80-2,Pia Berg\n80-3,Qi Chen\n")
+    button(page, "Check the rows").click()
+    expect(page.locator(".counts .requested")).to_contain_text("2")
+    button(page, "Import").click()
+    expect(page.get_by_text("wait on the roster until an admin approves them")).to_be_visible()
+    button(page, "Go to the roster").click()
+    expect(page.get_by_role("heading", name="3 students wait for approval")).to_be_visible()
+    expect(page.get_by_role("heading", name="Nobody is enrolled yet")).to_be_visible()
+    expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+    assert violations(page) == []
+    button(page, "Withdraw Qi Chen").click()
+    button(dialog(page), "Withdraw").click()
+    expect(row(page, "Qi Chen")).to_have_count(0)
+
+    office = page_of("/", ROBIN)
+    waiting = office.get_by_role("article").filter(has_text=course["code"])
+    expect(waiting).to_contain_text("2 students wait for approval")
+    waiting.get_by_role("button", name="Look at the roster").click()
+    expect(row(office, "Olu Ade")).to_contain_text("new to the school")
+    assert violations(office) == []
+    button(office, "Refuse Olu Ade").click()
+    button(dialog(office), "Refuse").click()
+    button(office, "Approve all").click()
+    expect(row(office, "Pia Berg")).to_contain_text("no consent")
+    expect(office.get_by_role("heading", name="wait for approval")).to_have_count(0)
+    page.reload()
+    expect(row(page, "Pia Berg")).to_be_visible()
+    page.get_by_role("link", name="Pia Berg").click()
+    expect(page.get_by_text("Consent and photos are for admins")).to_be_visible()
+    for name in ("Change", "Record a consent"):
+        expect(button(page, name)).to_have_count(0)
 
 
 def test_settings_are_changed_and_the_course_archived(

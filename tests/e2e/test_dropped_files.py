@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from sample_class.members import STRANGERS
 from support.dragging import drop
 from support.pictures import face_picture
-from support.school import School
+from support.school import ROBIN, School
 
 # Each photo is judged, on a slow machine too.
 STORED_MS = 60_000
@@ -37,7 +37,7 @@ def photos(tmp_path: Path) -> Path:
 @pytest.fixture
 def student(page_of: Callable[..., Page], school: School) -> tuple[Page, dict[str, Any]]:
     """The page of somebody new, who consented."""
-    page = page_of("/")
+    page = page_of("/", ROBIN)
     course = school.main_course(page.context)
     fields = {"external_id": "drop-1", "name": "Dana Rop", "course_id": course["id"]}
     made = school.call(page.context, "POST", "/students", fields)

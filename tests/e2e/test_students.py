@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from sample_class.members import STRANGERS
 from support.browser import button, dialog, launch, scrolls_sideways, use_the_camera, violations
@@ -37,8 +37,10 @@ def sitting_browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture
-def student_page(page_of: Callable[..., Page], school: School) -> Callable[..., tuple[Page, dict[str, Any]]]:
-    """Adds a student to the course and opens their page, or what is below it, such as "/capture"."""
+def student_page(
+    page_of: Callable[..., Page], context_of: Callable[..., BrowserContext], school: School
+) -> Callable[..., tuple[Page, dict[str, Any]]]:
+    """Has an admin add a student to the course and opens their page, or what is below it, such as "/capture"."""
 
     def make(
         below: str = "", *, consent: bool = True, email: str = NORA, **options: Any
@@ -48,7 +50,7 @@ def student_page(page_of: Callable[..., Page], school: School) -> Callable[..., 
         number = next(numbers)
         course = school.main_course(page.context)
         student = school.call(
-            page.context,
+            context_of(ROBIN),
             "POST",
             "/students",
             {"external_id": f"e2e-{number}", "name": f"Student {number}", "course_id": course["id"]},
@@ -90,7 +92,7 @@ def test_a_student_is_found_and_filtered(page_of: Callable[..., Page]) -> None:
 def test_a_student_is_added_consents_and_is_photographed(
     page_of: Callable[..., Page], sitting_browser: Browser
 ) -> None:
-    page = page_of("/students", browser=sitting_browser, permissions=["camera"], viewport=PHONE)
+    page = page_of("/students", ROBIN, browser=sitting_browser, permissions=["camera"], viewport=PHONE)
     page.evaluate("localStorage.setItem('smartattendance.camera', 'default')")
     button(page, "Add a student").click()
     dialog(page).get_by_label("Id", exact=True).fill("s01")

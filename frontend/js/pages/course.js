@@ -27,7 +27,9 @@ export default function CoursePage({ id }) {
   }, [id]);
   if (!loaded.data) return html`<main class="page" id="main"><${ProblemNote} problem=${loaded.problem} retry=${loaded.reload} />${!loaded.problem && html`<${Skeleton} rows=${6} />`}</main>`;
   const { course, staff } = loaded.data;
-  const isLead = isAdmin.value || (isStaff.value && staff.some((each) => each.user_id === me.value?.id && each.is_lead));
+  const mine = isStaff.value ? staff.find((each) => each.user_id === me.value?.id) : undefined;
+  const isLead = isAdmin.value || Boolean(mine?.is_lead);
+  const mayEnrol = isLead || Boolean(mine?.may_enrol);
   const names = Object.keys(PARTS).filter((name) => name !== "settings" || isLead);
   const tab = names.find((name) => name === query.value.get("tab")) ?? "roster";
   return html`<${Page} title=${`${course.code} · ${course.title}`} lead=${`${course.term} · ${course.timezone}`} back=${{ href: "#/courses", text: t("courses.title") }}
@@ -35,7 +37,7 @@ export default function CoursePage({ id }) {
     ${course.archived_at && html`<${Archived} course=${course} isLead=${isLead} changed=${loaded.reload} />`}
     <${ProblemNote} problem=${loaded.problem} retry=${loaded.reload} />
     <${Tabs} label=${t("course.parts")} items=${names.map((name) => ({ href: `#/courses/${id}?tab=${name}`, text: t(`course.${name}`), current: name === tab }))} />
-    <${PARTS[tab]} key=${tab} course=${course} staff=${staff} isLead=${isLead} changed=${loaded.reload} />
+    <${PARTS[tab]} key=${tab} course=${course} staff=${staff} isLead=${isLead} mayEnrol=${mayEnrol} changed=${loaded.reload} />
   </${Page}>`;
 }
 

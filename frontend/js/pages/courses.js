@@ -4,7 +4,7 @@ import { html, useState } from "../lib.js";
 import * as api from "../api.js";
 import { usePages } from "../loading.js";
 import { go, query } from "../router.js";
-import { isStaff } from "../state.js";
+import { isStaff, me } from "../state.js";
 import { ownZone, zonesWith } from "../times.js";
 import { t } from "../texts.js";
 import { Dialog } from "../components/dialog.js";
@@ -18,10 +18,11 @@ export default function Courses() {
   const courses = usePages("/courses", { archived: isArchive });
   const [making, setMaking] = useState(false);
   const isEmpty = courses.data?.items.length === 0;
-  const make = isStaff.value && !isArchive && html`<button type="button" onClick=${() => setMaking(true)}><${Icon} name="plus" />${t("courses.new")}</button>`;
+  const mayMake = isStaff.value && me.value?.may_create_courses;
+  const make = mayMake && !isArchive && html`<button type="button" onClick=${() => setMaking(true)}><${Icon} name="plus" />${t("courses.new")}</button>`;
   return html`<${Page} title=${t(isArchive ? "courses.archive" : "courses.title")} back=${isArchive && { href: "#/courses", text: t("courses.title") }} actions=${!isEmpty && make}>
     <${Shown} from=${courses} skeleton=${html`<${Skeleton} rows=${3} height="5rem" />`}>${(/** @type {{items: Api.Course[]}} */ data) => data.items.length === 0
-      ? isArchive ? html`<${Empty} title=${t("courses.none_archived")} />` : html`<${Empty} title=${t("courses.none_title")} text=${t(isStaff.value ? "courses.none_text" : "courses.none_viewer")} action=${make} />`
+      ? isArchive ? html`<${Empty} title=${t("courses.none_archived")} />` : html`<${Empty} title=${t("courses.none_title")} text=${t(mayMake ? "courses.none_text" : "courses.none_viewer")} action=${make} />`
       : html`<div class="cards">${data.items.map((course) => html`<a class="card plain course" href=${`#/courses/${course.id}`} key=${course.id}>
           <strong>${course.code}</strong><span>${course.title}</span><span class="quiet small">${course.term}</span></a>`)}</div>
         <${More} pages=${courses} />`}</${Shown}>

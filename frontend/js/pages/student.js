@@ -3,7 +3,7 @@
 import { html, useState } from "../lib.js";
 import * as api from "../api.js";
 import { useLoaded } from "../loading.js";
-import { isAdmin, isStaff } from "../state.js";
+import { isAdmin } from "../state.js";
 import { t } from "../texts.js";
 import { Page, ProblemNote, Skeleton } from "../components/page.js";
 import { Courses } from "../components/student/courses.js";
@@ -15,8 +15,8 @@ import { StudentDialog } from "../components/student/student_dialog.js";
 /** @param {{id: string}} props */
 export default function StudentPage({ id }) {
   const loaded = useLoaded(async (signal) => {
-    const [student, consents, report] = await Promise.all([`/students/${id}`, `/students/${id}/consents`, `/reports/students/${id}`]
-      .map((path) => api.get(path, undefined, { signal })));
+    const [student, report] = await Promise.all([`/students/${id}`, `/reports/students/${id}`].map((path) => api.get(path, undefined, { signal })));
+    const consents = student.may_manage ? await api.get(`/students/${id}/consents`, undefined, { signal }) : [];
     return { student: /** @type {Api.Student} */ (student), consents: /** @type {Api.Consent[]} */ (consents), report: /** @type {Api.StudentReport} */ (report) };
   }, [id]);
   const [changing, setChanging] = useState(false);
@@ -27,7 +27,7 @@ export default function StudentPage({ id }) {
     return html`<${Page} title=${t("students.erased")} back=${back}><p class="note">${t("student.erased_text")}</p><${Courses} report=${report} /></${Page}>`;
   }
   return html`<${Page} title=${student.name} back=${back} lead=${leadOf(student)}
-      actions=${isStaff.value && html`<button type="button" class="secondary" onClick=${() => setChanging(true)}>${t("student.change")}</button>`}>
+      actions=${student.may_manage && html`<button type="button" class="secondary" onClick=${() => setChanging(true)}>${t("student.change")}</button>`}>
     <${ProblemNote} problem=${loaded.problem} retry=${loaded.reload} />
     <${FaceRecognition} student=${student} consents=${consents} changed=${loaded.reload} />
     <${Courses} report=${report} />

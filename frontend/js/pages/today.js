@@ -6,7 +6,7 @@ import { useEvery, useGet } from "../loading.js";
 import { go } from "../router.js";
 import { isThere } from "../routes.js";
 import { countOf, sessionsToReview } from "../review/count.js";
-import { isStaff, reviewCount } from "../state.js";
+import { isAdmin, isStaff, reviewCount } from "../state.js";
 import { day, span } from "../times.js";
 import { t } from "../texts.js";
 import { Icon } from "../components/icon.js";
@@ -23,8 +23,27 @@ export default function Today() {
     if (today.data) reviewCount.value = countOf(today.data);
   }, [today.data]);
   return html`<${Page} title=${t("today.title")} lead=${day(new Date())}>
+    ${isAdmin.value && html`<${Requests} />`}
     <${Shown} from=${today} skeleton=${html`<${Skeleton} rows=${3} height="5rem" />`}>${(/** @type {any} */ data) => html`<${Day} data=${data} />`}</${Shown}>
   </${Page}>`;
+}
+
+/** Whom instructors want on their rosters: approved on the roster, where all of a course are seen. */
+function Requests() {
+  const requests = useGet("/enrolment-requests", { limit: 500 });
+  useEvery(requests.reload, 30);
+  /** @type {Record<number, {code: string, count: number}>} */
+  const courses = {};
+  for (const request of /** @type {Api.EnrolmentRequest[]} */ (requests.data?.items ?? [])) {
+    courses[request.course_id] ??= { code: request.course_code, count: 0 };
+    courses[request.course_id].count += 1;
+  }
+  const waiting = Object.entries(courses);
+  return waiting.length > 0 && html`<section><h2>${t("today.requests")}</h2>
+    ${waiting.map(([id, { code, count }]) => html`<article class="due" key=${id}><span class="when">${count}</span>
+      <div class="what"><strong>${code}</strong><span class="quiet">${t("requests.title", { n: count })}</span></div>
+      <div class="actions"><a role="button" class="secondary" href=${`#/courses/${id}`}>${t("today.to_roster")}</a></div></article>`)}
+  </section>`;
 }
 
 /** @param {{data: any}} props */

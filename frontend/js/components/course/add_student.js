@@ -3,6 +3,7 @@
 import { html, useState } from "../../lib.js";
 import * as api from "../../api.js";
 import { usePages } from "../../loading.js";
+import { isAdmin } from "../../state.js";
 import { calendarDay, today } from "../../times.js";
 import { t } from "../../texts.js";
 import { Dialog } from "../dialog.js";
@@ -23,19 +24,20 @@ export function AddStudent({ course, added, onClose }) {
     ${isNew
       ? html`<${NewStudent} course=${course} words=${words} added=${added} onClose=${onClose} back=${() => setIsNew(false)} />`
       : html`<${SearchField} label=${t("add_student.search")} value=${search} onSearch=${setSearch} autofocus />
-        ${words ? html`<${Found} course=${course} words=${words} added=${added} />` : html`<p class="quiet small">${t("add_student.hint")}</p>`}
+        ${words ? html`<${Found} course=${course} words=${words} added=${added} />` : html`<p class="quiet small">${t(isAdmin.value ? "add_student.hint_admin" : "add_student.hint")}</p>`}
         <div class="actions"><button type="button" class="secondary" onClick=${() => setIsNew(true)}><${Icon} name="plus" />${t("add_student.new")}</button></div>`}
   </${Dialog}>`;
 }
 
-/** Enrol from today on, and say so. @param {Api.Course} course @param {Record<string, any>} who @param {string} name @param {() => unknown} added */
+/** Enrol from today on, or ask an admin to, and say so. @param {Api.Course} course @param {Record<string, any>} who @param {string} name @param {() => unknown} added */
 async function enrol(course, who, name, added) {
   const made = await api.post(`/courses/${course.id}/enrolments`, who);
   await added();
-  toast(t("add_student.enrolled", { name, day: calendarDay(made.starts_on) }), {
+  const isAsked = made.requested_at !== undefined;
+  toast(isAsked ? t("add_student.asked", { name }) : t("add_student.enrolled", { name, day: calendarDay(made.starts_on) }), {
     undo: async () => {
       try {
-        await api.remove(`/enrolments/${made.id}`);
+        await api.remove(`/${isAsked ? "enrolment-requests" : "enrolments"}/${made.id}`);
       } catch (problem) {
         toastProblem(problem);
       }
@@ -74,6 +76,11 @@ function NewStudent({ course, words, added, onClose, back }) {
   /** @param {Record<string, any>} values */
   const submitted = async (values) => {
     setTaken("");
+    if (!isAdmin.value) {
+      await enrol(course, { ...values, email: values.email || null }, values.name, added);
+      onClose();
+      return;
+    }
     try {
       await api.post("/students", { external_id: values.external_id, name: values.name, email: values.email || null,
         course_id: course.id, starts_on: values.starts_on || null });
@@ -93,8 +100,9 @@ function NewStudent({ course, words, added, onClose, back }) {
       toastProblem(problem);
     }
   };
-  return html`<${Form} onSubmit=${submitted} submit=${t("add_student.make")}
+  return html`<${Form} onSubmit=${submitted} submit=${t(isAdmin.value ? "add_student.make" : "add_student.ask")}
       actions=${html`<button type="button" class="secondary" onClick=${back}>${t("add_student.back")}</button>`}>
+    ${!isAdmin.value && html`<p class="quiet small">${t("add_student.ask_hint")}</p>`}
     <div class="fields">
       <${Field} label=${t("add_student.id")} name="external_id" required maxlength="64" autocomplete="off" autofocus defaultValue=${seemsId ? words : ""} hint=${t("add_student.id_hint")} />
       <${Field} label=${t("add_student.from")} name="starts_on" type="date" required defaultValue=${today(course.timezone)} />

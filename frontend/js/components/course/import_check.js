@@ -60,7 +60,7 @@ export function ImportCheck({ course, file, preview, mapping, restart, back, don
 
 /** @param {Api.RosterReport} report */
 function changesOf(report) {
-  return report.new + report.updated + report.enrolled + report.redated + report.ended;
+  return report.new + report.requested + report.updated + report.enrolled + report.redated + report.ended;
 }
 
 /** @param {{report: Api.RosterReport}} props */

@@ -1,7 +1,8 @@
 // @ts-check
-// Who teaches a course, and who of them leads it.
+// Who teaches a course, who of them leads it, and who is appointed for enrolment.
 import { html } from "../../lib.js";
 import * as api from "../../api.js";
+import { getAll } from "../../loading.js";
 import { go } from "../../router.js";
 import { isAdmin, isStaff, me } from "../../state.js";
 import { day } from "../../times.js";
@@ -33,6 +34,9 @@ export function Staff({ course, staff, isLead, changed }) {
       t(person.is_lead ? "staff.unled" : "staff.led", { name: person.name }));
   };
   /** @param {Api.Staff} person */
+  const appoint = (person) => send(person, () => api.put(`/courses/${course.id}/staff/${person.user_id}`, { is_lead: person.is_lead, may_enrol: !person.may_enrol }),
+    t(person.may_enrol ? "staff.unappointed" : "staff.appointed", { name: person.name }));
+  /** @param {Api.Staff} person */
   const remove = async (person) => {
     const isMe = person.user_id === me.value?.id && !isAdmin.value;
     if (!await confirm({ title: t("staff.remove_title", { name: person.name }), text: html`<p>${t(isMe ? "staff.remove_self_text" : "staff.remove_text")}</p>`, action: t("staff.remove"), danger: true })) return;
@@ -50,15 +54,16 @@ export function Staff({ course, staff, isLead, changed }) {
     ${staff.length > 0
       ? html`<${Table} label=${t("course.staff")} rows=${staff} rowKey=${(/** @type {Api.Staff} */ person) => person.user_id} rowClass=${() => "compact"} columns=${[
           { key: "name", title: t("staff.name"), head: true, show: (/** @type {Api.Staff} */ person) => html`${person.name}<span class="quiet small under">${person.email}</span>` },
-          { key: "lead", title: t("staff.part"), className: "side", show: (/** @type {Api.Staff} */ person) => html`<span class=${`badge ${person.is_lead ? "accent" : ""}`}>${t(person.is_lead ? "staff.lead" : "staff.teaches")}</span>` },
+          { key: "lead", title: t("staff.part"), className: "side", show: (/** @type {Api.Staff} */ person) => html`<span class=${`badge ${person.is_lead ? "accent" : ""}`}>${t(person.is_lead ? "staff.lead" : "staff.teaches")}</span>${person.may_enrol && html` <span class="badge info">${t("staff.enrols")}</span>`}` },
           { key: "since", title: t("staff.since"), className: "wide", show: (/** @type {Api.Staff} */ person) => html`<span class="quiet">${day(person.added_at, course.timezone)}</span>` },
           ...(isLead ? [{ key: "acts", title: "", end: true, className: "row", show: (/** @type {Api.Staff} */ person) => html`<span class="actions">
             <button type="button" class="link" aria-label=${t(person.is_lead ? "staff.unlead_of" : "staff.make_lead_of", { name: person.name })} onClick=${() => turn(person)}>${t(person.is_lead ? "staff.unlead" : "staff.make_lead")}</button>
+            ${isAdmin.value && html`<button type="button" class="link" aria-label=${t(person.may_enrol ? "staff.unappoint_of" : "staff.appoint_of", { name: person.name })} onClick=${() => appoint(person)}>${t(person.may_enrol ? "staff.unappoint" : "staff.appoint")}</button>`}
             <button type="button" class="link" aria-label=${t("staff.remove_of", { name: person.name })} onClick=${() => remove(person)}>${t("staff.remove")}</button></span>` }] : []),
         ]} />`
       : html`<${Empty} title=${t("staff.none_title")} text=${t("staff.none_text")} />`}
     <p class="quiet small measure below-list">${t("staff.rights")}</p>
-    ${isLead && html`<${Add} course=${course} staff=${staff} changed=${changed} />`}
+    ${isAdmin.value && html`<${Add} course=${course} staff=${staff} changed=${changed} />`}
     ${isStaff.value && html`<${Kiosks} course=${course} />`}`;
 }
 
@@ -68,14 +73,12 @@ function Add({ course, staff, changed }) {
   const submitted = async (values, form) => {
     /** @param {string} message */
     const wrong = (message) => new api.Problem(422, "invalid", message, { errors: [{ field: "email", message }] });
-    let found;
-    try {
-      found = /** @type {Api.Colleague} */ (await api.get("/users/lookup", { email: values.email }));
-    } catch (problem) {
-      throw problem instanceof api.Problem && problem.status === 404 ? wrong(problem.message) : problem;
-    }
+    const email = values.email.trim().toLowerCase();
+    const people = /** @type {Api.User[]} */ (await getAll("/users", { search: email, disabled: false }));
+    const found = people.find((each) => each.email === email);
+    if (!found) throw wrong(t("staff.nobody"));
     if (staff.some((each) => each.user_id === found.id)) throw wrong(t("staff.there", { name: found.name }));
-    await api.put(`/courses/${course.id}/staff/${found.id}`, { is_lead: values.is_lead });
+    await api.put(`/courses/${course.id}/staff/${found.id}`, { is_lead: values.is_lead, may_enrol: values.may_enrol });
     form.reset();
     await changed();
     toast(t("staff.added", { name: found.name }));
@@ -84,5 +87,6 @@ function Add({ course, staff, changed }) {
     <${Form} onSubmit=${submitted} submit=${t("staff.add")}>
       <${Field} label=${t("staff.email")} name="email" type="email" required autocomplete="off" hint=${t("staff.email_hint")} />
       <${Checkbox} label=${t("staff.as_lead")} name="is_lead" />
+      <${Checkbox} label=${t("staff.as_enroller")} name="may_enrol" hint=${t("staff.as_enroller_hint")} />
     </${Form}></section>`;
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// Somebody whom the school does not know yet. An instructor enrols them in a course that they lead.
+// Somebody whom the school does not know yet: an admin adds them, an instructor asks for them in a course.
 import { html, useState } from "../../lib.js";
 import * as api from "../../api.js";
 import { getAll, useLoaded } from "../../loading.js";
@@ -27,6 +27,13 @@ function Fields({ courses, onClose }) {
   /** @param {Record<string, any>} values */
   const submitted = async (values) => {
     setTaken(null);
+    if (!isAdmin.value) {
+      const made = await api.post(`/courses/${values.course_id}/enrolments`, { external_id: values.external_id, name: values.name, email: values.email || null });
+      onClose();
+      go(`/courses/${values.course_id}`);
+      toast(made.requested_at ? t("add_student.asked", { name: values.name }) : t("add_student.made", { name: values.name }));
+      return;
+    }
     try {
       const made = await api.post("/students", { external_id: values.external_id, name: values.name, email: values.email || null,
         course_id: values.course_id ? Number(values.course_id) : null });
@@ -40,10 +47,10 @@ function Fields({ courses, onClose }) {
       setTaken({ id: values.external_id, student: same ?? null });
     }
   };
-  return html`<${Form} onSubmit=${submitted} submit=${t("new_student.make")}>
+  return html`<${Form} onSubmit=${submitted} submit=${t(isAdmin.value ? "new_student.make" : "add_student.ask")}>
     ${taken && html`<div class="note warn" role="alert"><p><strong>${t("new_student.taken", { id: taken.id })}</strong></p>
-      ${taken.student ? html`<p><a href=${`#/students/${taken.student.id}`}>${t("new_student.open", { name: taken.student.name })}</a></p>`
-        : html`<p>${t("new_student.taken_elsewhere")}</p>`}</div>`}
+      ${taken.student && html`<p><a href=${`#/students/${taken.student.id}`}>${t("new_student.open", { name: taken.student.name })}</a></p>`}</div>`}
+    ${!isAdmin.value && html`<p class="quiet small">${t("add_student.ask_hint")}</p>`}
     <div class="fields">
       <${Field} label=${t("add_student.id")} name="external_id" required maxlength="64" autocomplete="off" autofocus hint=${t("add_student.id_hint")} />
       <${Field} label=${t("add_student.name")} name="name" required maxlength="200" autocomplete="off" />

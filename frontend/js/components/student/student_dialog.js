@@ -1,5 +1,5 @@
 // @ts-check
-// Who a student is: name and address by a lead of one of their courses, id and status by an admin.
+// Who a student is: for those who are appointed; the id is an admin's to change.
 import { html, useState } from "../../lib.js";
 import * as api from "../../api.js";
 import { isAdmin } from "../../state.js";
@@ -32,11 +32,11 @@ export function StudentDialog({ student, changed, onClose }) {
     <${Form} key=${student.version} onSubmit=${save} submit=${t("student.save")}>
       <${Field} label=${t("add_student.name")} name="name" required maxlength="200" autocomplete="off" defaultValue=${student.name} />
       <${Field} label=${t("add_student.email")} name="email" type="email" autocomplete="off" defaultValue=${student.email ?? ""} hint=${t("add_student.email_hint")} />
-      ${isAdmin.value && html`<div class="fields">
-        <${Field} label=${t("add_student.id")} name="external_id" required maxlength="64" autocomplete="off" defaultValue=${student.external_id} hint=${t("student.id_hint")} />
+      <div class="fields">
+        ${isAdmin.value && html`<${Field} label=${t("add_student.id")} name="external_id" required maxlength="64" autocomplete="off" defaultValue=${student.external_id} hint=${t("student.id_hint")} />`}
         <${Field} as="select" label=${t("students.status")} name="status" hint=${t("student.status_hint")}>
           ${["active", "inactive"].map((each) => html`<option value=${each} selected=${each === student.status}>${t(`students.status_${each}`)}</option>`)}</${Field}>
-      </div>`}
+      </div>
     </${Form}>
   </${Dialog}>`;
 }

@@ -61,7 +61,7 @@ export function UserDialog({ user: given, changed, onClose }) {
     <div key=${user.version}><${Form} onSubmit=${save} submit=${t("users.save")}>
       <${Field} label=${t("users.name")} name="name" required maxlength="200" autocomplete="off" defaultValue=${user.name} />
       <${Field} label=${t("login.email")} name="email" type="email" required autocomplete="off" defaultValue=${user.email} />
-      <${RoleField} role=${user.role} disabled=${isMe} />
+      <${RoleField} role=${user.role} mayCreateCourses=${user.may_create_courses} disabled=${isMe} />
     </${Form}></div>
     <section class="part"><h3>${t("users.access")}</h3>
       ${link && html`<${OneTimeLink} link=${link} />`}

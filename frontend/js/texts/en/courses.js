@@ -11,7 +11,7 @@ export default {
   "courses.none_archived": "No course is archived",
   "courses.none_text": "A course has a roster and a schedule. Make the first one.",
   "courses.none_title": "No course yet",
-  "courses.none_viewer": "You see the courses whose staff you are on. Ask a lead of the course to add you.",
+  "courses.none_viewer": "You see the courses whose staff you are on. Ask an admin to add you to one.",
   "courses.term": "Term",
   "courses.term_hint": "Such as 2026W",
   "courses.timezone": "Time zone",

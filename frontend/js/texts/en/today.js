@@ -7,11 +7,13 @@ export default {
   "today.none_title": "No session today",
   "today.none_viewer": "Sessions of your courses appear here on their day.",
   "today.open": "Open now",
+  "today.requests": "Students to enrol",
   "today.review": "Needs a decision",
   "today.session": "Session",
   "today.sheet": "Sheet",
   "today.start": "Start",
   "today.title": "Today",
   "today.to_courses": "Go to your courses",
+  "today.to_roster": "Look at the roster",
   "today.today": "Today's sessions",
 };
