@@ -214,9 +214,7 @@ class _Command:
 
         given = self._arguments.weights
         if given and embedder_id != "facenet":
-            raise ConfigurationError(
-                f"--weights names a file for FaceNet, but the model needs {embedder_id}; leave it out"
-            )
+            print(f"--weights is FaceNet's and is not used: the model needs {embedder_id}.", file=sys.stderr)
         with ProgressBar("FaceNet weights", unit="B") as progress:
             return resolve_weights(
                 embedder_id,

@@ -307,9 +307,12 @@ class _Weights:
     show: Shown
 
     def __call__(self) -> WeightsFile:
+        embedder = self.arguments.embedder or self.settings.embedder
+        if self.arguments.weights and embedder == "dlib":
+            _say("--weights is FaceNet's and is not used: the embedder is dlib.")
         with self.show("FaceNet weights", unit="B") as progress:
             return resolve_weights(
-                self.arguments.embedder or self.settings.embedder,
+                embedder,
                 facenet_file=self.arguments.weights or self.settings.facenet_weights,
                 cache_dir=self.settings.cache_dir or default_cache_dir(),
                 allow_download=self.settings.allow_download,

@@ -465,9 +465,16 @@ def test_another_embedder_than_the_models_is_refused(run: Run, tmp_path: Path) -
     done = run("--image", picture, "--embedder", "facenet")
     assert done.status == 2
     assert "trained with the embedder dlib" in done.err
-    done = run("--image", picture, "--weights", tmp_path / "facenet.pt")
-    assert done.status == 2
-    assert "the model needs dlib" in done.err
+
+
+@pytest.mark.parametrize("embedder", [(), ("--embedder", "auto"), ("--embedder", "dlib")], ids=str)
+def test_a_model_is_tested_with_the_words_it_was_trained_with(
+    run: Run, tmp_path: Path, embedder: tuple[str, ...]
+) -> None:
+    """Training with dlib's network does not look at --weights either."""
+    done = run("--image", save_face(tmp_path / "face.png", 1), *embedder, "--weights", tmp_path / "facenet.pt")
+    assert done.status == 0, done.err
+    assert "--weights is FaceNet's and is not used: the model needs dlib" in done.err
 
 
 def test_a_model_of_an_old_format_without_threshold_names_nobody(run: Run, tmp_path: Path) -> None:

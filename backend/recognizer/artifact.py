@@ -94,7 +94,7 @@ class ClassifierArtifact:
             if type(self.calibration) is not dict:
                 raise ModelFormatError(f"expected calibration as a dict, got {type(self.calibration).__name__}")
             for name, value in self.calibration.items():
-                _check_number(value, f"calibration[{name!r}]")
+                _check_number(value, f"calibration[{name!r:.80}]")
         if self.gallery is not None:
             self._check_gallery(self.gallery)
         _ = self.embedder  # raises when its description is not one
@@ -156,10 +156,10 @@ class ClassifierArtifact:
             raise ModelFormatError(f"expected gallery as a dict of arrays, got {type(gallery).__name__}")
         for name, array in gallery.items():
             if type(name) is not str or not isinstance(array, np.ndarray) or array.dtype.kind not in "biufU":
-                raise ModelFormatError(f"gallery[{name!r}] must be an array of numbers or text")
+                raise ModelFormatError(f"gallery[{name!r:.80}] must be an array of numbers or text")
             # NaN may say that there is no value (the spread of a student's only photo), infinity says nothing
             if array.dtype.kind == "f" and np.isinf(array).any():
-                raise ModelFormatError(f"gallery[{name!r}] holds infinite values")
+                raise ModelFormatError(f"gallery[{name!r:.80}] holds infinite values")
         centroids, expected = gallery.get("centroids"), (len(self.classes), self.dimension)
         if centroids is None:
             raise ModelFormatError("the gallery has no centroids")
@@ -185,7 +185,7 @@ def check_model_version(version: str) -> str:
     """Return ``version`` if it can be a folder's name on every system, else raise ModelFormatError."""
     if not _VERSION.fullmatch(version) or version.endswith("."):
         raise ModelFormatError(
-            f"model version {version!r} cannot be a folder name: letters, digits, '.', '_' and '-' are allowed"
+            f"model version {version!r:.120} cannot be a folder name: letters, digits, '.', '_' and '-' are allowed"
         )
     return version
 
@@ -267,28 +267,52 @@ def _check_metadata(metadata: Mapping[str, Any]) -> None:
 def _check_number(value: object, name: str) -> None:
     # numpy's numbers are refused as well: they would make the pickle depend on numpy's own classes
     if type(value) not in (float, int) or not -_LARGEST <= value <= _LARGEST:  # type: ignore[operator]
-        raise ModelFormatError(f"{name} must be a finite number, not {type(value).__name__} {value!r:.40}")
+        # never the whole of what is no number: written out, lists of lists of one list fill the memory
+        shown = f" {value!r:.40}" if type(value) in (float, int) else ""
+        raise ModelFormatError(f"{name} must be a finite number, not {type(value).__name__}{shown}")
 
 
 def check_primitives(value: object, name: str) -> None:
     """Raise ModelFormatError unless ``value`` is made of None, bool, int, float, text, lists, tuples and dicts."""
-    waiting: list[tuple[object, str, int]] = [(value, name, 0)]
-    for _ in range(_MAX_VALUES):
-        if not waiting:
-            return
-        if len(waiting) > _MAX_VALUES:
-            break
-        item, where, depth = waiting.pop()
-        if depth > _MAX_DEPTH:
-            raise ModelFormatError(f"{name} is nested more than {_MAX_DEPTH} deep")
+    # Where an item stands is a chain of keys, written out only for a message: a copy of a key of megabytes with each
+    # of its values would fill the memory.
+    waiting: list[tuple[object, _Place]] = [(value, (None, name))]
+    seen = 0
+    while waiting:
+        item, place = waiting.pop()
+        if isinstance(item, (dict, list, tuple)):
+            seen += len(item)
+            if seen > _MAX_VALUES:
+                raise ModelFormatError(f"{name} holds more than {_MAX_VALUES:,} values")
+            if _depth(place) > _MAX_DEPTH:
+                raise ModelFormatError(f"{name} is nested more than {_MAX_DEPTH} deep")
         if type(item) is dict:
             if not all(type(key) is str for key in item):
-                raise ModelFormatError(f"{where} has keys that are not text")
-            waiting.extend((inner, f"{where}[{key!r}]", depth + 1) for key, inner in item.items())
+                raise ModelFormatError(f"{_written(place)} has keys that are not text")
+            waiting.extend((inner, (place, f"[{key!r:.40}]")) for key, inner in item.items())
         elif type(item) in (list, tuple):
-            waiting.extend((inner, f"{where}[...]", depth + 1) for inner in item)  # type: ignore[attr-defined]
+            within: _Place = (place, "[...]")
+            waiting.extend((inner, within) for inner in item)  # type: ignore[attr-defined]
         elif item is not None and type(item) not in (bool, int, float, str):
             raise ModelFormatError(
-                f"{where} is a {type(item).__name__}; only plain numbers, text, lists and dicts may be stored there"
+                f"{_written(place)} is a {type(item).__name__}; only plain numbers, text, lists and dicts may be "
+                "stored there"
             )
-    raise ModelFormatError(f"{name} holds more than {_MAX_VALUES:,} values")
+
+
+_Place = tuple[Any, str]  # the place it lies in, if any, and its own name there
+
+
+def _depth(place: _Place) -> int:
+    depth = 0
+    while place[0] is not None:
+        place, depth = place[0], depth + 1
+    return depth
+
+
+def _written(place: _Place) -> str:
+    text = place[1]
+    while place[0] is not None:
+        place = place[0]
+        text = place[1] + text
+    return text

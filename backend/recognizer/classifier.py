@@ -246,8 +246,12 @@ class _LegacyStrategy:
     right far more often; where the two differ nobody is named."""
 
     def __init__(self, artifact: ClassifierArtifact, classes: tuple[str, ...], ranker: LinearRanker) -> None:
+        # scikit-learn, as in recognizer.artifact
+        from recognizer.estimators import is_one_vs_rest
+
         self._classes, self._model, self._scaler = classes, ranker.model, artifact.scaler
         self._ranker = ranker
+        self._one_vs_rest = is_one_vs_rest(self._model)
         self._threshold, review = artifact.threshold, artifact.review_threshold
         if self._threshold is None:
             review = 0.0
@@ -282,6 +286,9 @@ class _LegacyStrategy:
 
     def _probabilities(self, scaled: NDArray[Any]) -> NDArray[np.float64]:
         """(n, N) probabilities; a model that has none gets a softmax of its decision values, for ranking only."""
+        if self._one_vs_rest:
+            apart = 0.5 + 0.5 * np.tanh(0.5 * np.asarray(self._model.decision_function(scaled), dtype=np.float64))
+            return np.asarray(apart / np.maximum(apart.sum(axis=1, keepdims=True), 1e-300))
         if hasattr(self._model, "predict_proba"):
             return np.asarray(self._model.predict_proba(scaled), dtype=np.float64)
         values = np.asarray(self._model.decision_function(scaled), dtype=np.float64)

@@ -19,6 +19,9 @@ from errors import ModelFormatError
 LINEAR_TYPES = (LinearSVC, LogisticRegression, RidgeClassifier)
 CLASSIFIER_TYPES = (*LINEAR_TYPES, SVC)
 
+LONGEST_LABEL = 255  # characters; as long as the name of a folder
+MOST_LABELS = 200_000
+
 _KERNELS = ("linear", "poly", "rbf", "sigmoid")
 _STATE_TYPES = (str, int, float, bool, type(None), np.ndarray, np.generic, dict, list, tuple)
 
@@ -66,20 +69,32 @@ def class_labels(model: object) -> NDArray[Any]:
     classes = getattr(model, "classes_", None)
     if not isinstance(classes, np.ndarray) or classes.ndim != 1 or classes.dtype.kind not in "iuUO":
         raise ModelFormatError("the classifier holds no list of classes; it was saved before it was fitted")
-    if classes.dtype.kind == "O" and not all(type(label) is str for label in classes):
+    if len(classes) > MOST_LABELS:
+        raise ModelFormatError(f"the classifier has {len(classes):,} classes, more than {MOST_LABELS:,}")
+    if classes.dtype.kind == "O" and not all(
+        isinstance(label, str) and len(label) <= LONGEST_LABEL for label in classes
+    ):
         raise ModelFormatError("the classifier's classes are neither all text nor all integers")
     if len(set(classes.tolist())) != len(classes):
         raise ModelFormatError("the classifier names a class twice")
     return classes
 
 
+def is_one_vs_rest(model: object) -> bool:
+    """Whether ``model`` is a logistic regression of three classes or more that was fitted to each of them alone, as
+    scikit-learn's default was up to 0.21. Today's would read its probabilities as those of all together."""
+    told = [value for name in ("multi_class", "solver") if type(value := vars(model).get(name)) is str]
+    alone = not {"ovr", "warn", "liblinear"}.isdisjoint(told)
+    return type(model) is LogisticRegression and alone and len(class_labels(model)) > 2
+
+
 def _state(estimator: object) -> dict[str, Any]:
     state = vars(estimator)
     for name, value in state.items():
         if callable(getattr(type(estimator), name, None)):
-            raise ModelFormatError(f"the {type(estimator).__name__} has its method {name} replaced")
+            raise ModelFormatError(f"the {type(estimator).__name__} has its method {name:.80} replaced")
         if not isinstance(value, (*_STATE_TYPES, LabelBinarizer)) or isinstance(value, type):
-            raise ModelFormatError(f"the {type(estimator).__name__} holds a {type(value).__name__} as {name}")
+            raise ModelFormatError(f"the {type(estimator).__name__} holds a {type(value).__name__} as {name:.80}")
     return state
 
 

@@ -11,6 +11,9 @@ lists say so, and everything else is refused with its name:
 * what may be called (those functions), made (``__new__`` of an estimator, without arguments) and filled with
   state (an estimator, an array, a dtype).
 
+Memory and time are bounded by the file's size: every instruction, and every byte that is made anew, is paid from one
+budget, because half a kilobyte of compressed "make a list" would otherwise fill the memory.
+
 Files written by ``joblib.dump`` are the same kind of pickle with the arrays' bytes lying between the opcodes;
 they are read by the same reader, so that a nested pickle (joblib's form of an object array) meets the same lists.
 Neither joblib nor its ``NumpyArrayWrapper`` takes part.
@@ -18,9 +21,12 @@ Neither joblib nor its ``NumpyArrayWrapper`` takes part.
 
 from __future__ import annotations
 
+import functools
 import io
+import itertools
 import math
 import pickle
+import pickletools
 import zlib
 from collections.abc import Callable
 from types import FunctionType
@@ -29,10 +35,10 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import LabelBinarizer, LabelEncoder, StandardScaler
+from sklearn.preprocessing import LabelBinarizer, LabelEncoder, Normalizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from errors import ModelFormatError, ModelIntegrityError
+from errors import ModelError, ModelFormatError, ModelIntegrityError
 from recognizer import unpickling_numpy as arrays
 from recognizer.artifact import MAX_BYTES
 
@@ -42,9 +48,19 @@ ESTIMATORS: dict[tuple[str, str], type[Any]] = {
     ("sklearn.linear_model._logistic", "LogisticRegression"): LogisticRegression,
     ("sklearn.linear_model._ridge", "RidgeClassifier"): RidgeClassifier,
     ("sklearn.preprocessing._data", "StandardScaler"): StandardScaler,
+    ("sklearn.preprocessing._data", "Normalizer"): Normalizer,
     ("sklearn.preprocessing._label", "LabelEncoder"): LabelEncoder,
     ("sklearn.preprocessing._label", "LabelBinarizer"): LabelBinarizer,
     ("sklearn.pipeline", "Pipeline"): Pipeline,
+}
+# Where the same classes were up to scikit-learn 0.21; recognizer.legacy brings their state up to date.
+_OLD_MODULES = {
+    "sklearn.svm.classes": "sklearn.svm._classes",
+    "sklearn.linear_model.logistic": "sklearn.linear_model._logistic",
+    "sklearn.linear_model.ridge": "sklearn.linear_model._ridge",
+    "sklearn.preprocessing.data": "sklearn.preprocessing._data",
+    "sklearn.preprocessing.label": "sklearn.preprocessing._label",
+    "sklearn.externals.joblib.numpy_pickle": "joblib.numpy_pickle",
 }
 
 _ESTIMATOR_TYPES = frozenset(ESTIMATORS.values())
@@ -64,6 +80,30 @@ _OPCODES = (
 )
 
 _DAMAGED = "the model file is damaged, or not a model file at all"
+_TRAIN = "Train again with python train_production_model.py"
+_SAVE_AGAIN = (
+    "Load it where its scikit-learn is installed with pickle.load(file, encoding='latin1') and save it again with "
+    "pickle.dump(model, file, protocol=4), or train again with python train_production_model.py"
+)
+_TEXT_OF_PYTHON_2 = ("string", "binstring", "short_binstring")
+_INSTEAD = {
+    "GridSearchCV": "Save the search's best_estimator_ instead of the search, where it was made, or train again",
+    "RandomizedSearchCV": "Save the search's best_estimator_ instead of the search, where it was made, or train again",
+}
+# What comes from there is no attack in most cases, only more than is read here. __main__: the script that wrote it.
+_LIBRARIES = frozenset(
+    (
+        *("__main__", "collections", "sklearn", "scipy", "pandas", "imblearn", "xgboost", "lightgbm", "catboost"),
+        *("torch", "keras", "tensorflow"),
+    )
+)
+
+# What an instruction may take of memory at most: a mark with its list, or a place in the memo.
+_INSTRUCTION = 128
+# What any file may make, however small it is: an empty array takes as much of a file as a full one of few numbers.
+_ALLOWANCE = 16 * 1024 * 1024
+# Embeddings hardly shrink, text in arrays to a tenth.
+_LARGEST_RATIO = 16
 
 
 def restricted_loads(data: bytes, max_bytes: int = MAX_BYTES) -> object:
@@ -74,14 +114,16 @@ def restricted_loads(data: bytes, max_bytes: int = MAX_BYTES) -> object:
     """
     if len(data) > max_bytes:
         raise ModelIntegrityError(f"the model file has {len(data):,} bytes, more than the {max_bytes:,} allowed")
-    plain = _decompress(data, max_bytes)
+    plain = _decompress(data, min(max_bytes, _ALLOWANCE + _LARGEST_RATIO * len(data)))
+    if plain[:1] != b"\x80":
+        raise _no_pickle(plain)
     # An object's bytes are in the file once; text of protocol 2 twice at most. A file that copies the same
     # bytes again and again is stopped here.
-    budget = arrays.Budget(4 * len(plain) + 65_536)
+    budget = arrays.Budget(_ALLOWANCE + 4 * len(plain))
     stream = io.BytesIO(plain)
     try:
         value: object = _ModelUnpickler(stream, budget).load()
-    except ModelIntegrityError:
+    except ModelError:
         raise
     except Exception as error:  # a damaged pickle raises whatever the misread bytes lead to
         raise ModelIntegrityError(f"{_DAMAGED} ({type(error).__name__} at byte {stream.tell():,})") from error
@@ -103,7 +145,7 @@ def _decompress(data: bytes, max_bytes: int) -> bytes:
                 "where it was made and save it again with joblib.dump(..., compress=0)"
             )
     if data[:1] != b"\x78" and data[:2] != b"\x1f\x8b":
-        raise ModelIntegrityError(f"{_DAMAGED} (it starts like no pickle and no joblib file)")
+        return data
     inflater = zlib.decompressobj(wbits=47)  # 32 + 15: zlib or gzip, told by the header
     try:
         plain = inflater.decompress(data, max_bytes)
@@ -116,8 +158,32 @@ def _decompress(data: bytes, max_bytes: int) -> bytes:
     return plain
 
 
+def _no_pickle(plain: bytes) -> ModelIntegrityError | ModelFormatError:
+    """Why ``plain``, which does not start as protocols 2 to 5 do, is not read."""
+    if plain[:1] and plain[:1] in b"(c]}":
+        try:  # only split into instructions, none of which is followed
+            for _ in itertools.islice(pickletools.genops(plain[:100_000]), 40):
+                pass
+        except ValueError:
+            pass
+        else:
+            return ModelFormatError(
+                f"the model file is a pickle of protocol 0 or 1, as Python 2 wrote them; 2 to 5 are read. {_SAVE_AGAIN}"
+            )
+    return ModelIntegrityError(f"{_DAMAGED} (it starts like no pickle and no joblib file)")
+
+
 # pickle._Unpickler is the reader in Python that joblib and dill build on as well. The one in C reserves memory
 # for whatever memo index or length a file names before reading on, and its opcodes cannot be taken away.
+def _paid(method: Callable[[Any], None]) -> Callable[[Any], None]:
+    @functools.wraps(method)
+    def instruction(self: Any) -> None:
+        self._budget.spend(_INSTRUCTION)
+        method(self)
+
+    return instruction
+
+
 class _ModelUnpickler(pickle._Unpickler):
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
         code[0]: pickle._Unpickler.dispatch[code[0]] for code in _OPCODES
@@ -141,6 +207,10 @@ class _ModelUnpickler(pickle._Unpickler):
             code = error.args[0] if error.args else None
             if isinstance(code, int) and code in pickle._Unpickler.dispatch and code not in self.dispatch:
                 name = pickle._Unpickler.dispatch[code].__name__.removeprefix("load_")
+                if name in _TEXT_OF_PYTHON_2:
+                    raise ModelFormatError(
+                        f"the model file was written by Python 2, which is not read. {_SAVE_AGAIN}"
+                    ) from None
                 raise ModelIntegrityError(
                     f"the model file uses the pickle instruction '{name}', which no model uses; do not use this file"
                 ) from None
@@ -148,9 +218,9 @@ class _ModelUnpickler(pickle._Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         try:
-            return self._globals[module, name]
+            return self._globals[_OLD_MODULES.get(module, module), name]
         except KeyError:
-            raise _foreign(f"{module}.{name}") from None
+            raise _foreign_global(module, name) from None
 
     def _load_reduce(self) -> None:
         arguments = self.stack.pop()
@@ -174,6 +244,7 @@ class _ModelUnpickler(pickle._Unpickler):
                 raise ModelIntegrityError(f"{_DAMAGED} (state of {type(target).__name__})")
             # BaseEstimator.__setstate__ would do the same and warn of another scikit-learn version, by number
             # only; what the state holds is checked in recognizer.estimators whatever version wrote it.
+            self._budget.spend(len(state) * _INSTRUCTION)
             vars(target).update({key: value for key, value in state.items() if key != "_sklearn_version"})
         elif type(target) is arrays.JoblibArray:
             self.stack[-1] = self._read_joblib_array(arrays.JoblibArray.from_state(state))
@@ -212,17 +283,39 @@ class _ModelUnpickler(pickle._Unpickler):
 
     def _set_items(self, items: list[Any]) -> None:
         target = self.stack[-1]
-        # Only text and numbers as keys: hashing a tuple nested a million deep would overflow the stack of C.
-        if type(target) is not dict or not all(type(key) in (str, int) for key in items[::2]):
+        # Only text and small numbers as keys: hashing a tuple nested a million deep would overflow the stack of C, and
+        # among large numbers there are any number with one hash.
+        if type(target) is not dict or not all(
+            type(key) is str or (type(key) is int and -(2**31) <= key < 2**31) for key in items[::2]
+        ):
             raise ModelIntegrityError(f"{_DAMAGED} (a dict with keys other than text and numbers)")
         target.update(zip(items[::2], items[1::2], strict=True))
 
-    dispatch[pickle.REDUCE[0]] = _load_reduce
-    dispatch[pickle.NEWOBJ[0]] = _load_newobj
-    dispatch[pickle.BUILD[0]] = _load_build
-    dispatch[pickle.BYTEARRAY8[0]] = _load_bytearray8
-    dispatch[pickle.SETITEM[0]] = _load_setitem
-    dispatch[pickle.SETITEMS[0]] = _load_setitems
+    dispatch.update(
+        {
+            pickle.REDUCE[0]: _load_reduce,
+            pickle.NEWOBJ[0]: _load_newobj,
+            pickle.BUILD[0]: _load_build,
+            pickle.BYTEARRAY8[0]: _load_bytearray8,
+            pickle.SETITEM[0]: _load_setitem,
+            pickle.SETITEMS[0]: _load_setitems,
+        }
+    )
+    for _code, _method in dispatch.items():
+        dispatch[_code] = _paid(_method)
+
+
+def _foreign_global(module: str, name: str) -> ModelIntegrityError | ModelFormatError:
+    whole = f"{module[:100]}.{name[:100]}"
+    shown = whole if whole.isprintable() else ascii(whole)
+    if name.isidentifier() and (
+        module.split(".")[0] in _LIBRARIES or module.startswith("numpy.random") or name.endswith("ArrayWrapper")
+    ):
+        return ModelFormatError(
+            f"the model file holds {shown}, which is not read here: only linear and support vector classifiers are, "
+            f"alone or behind a StandardScaler. {_INSTEAD.get(name, _TRAIN)}"
+        )
+    return _foreign(shown)
 
 
 def _foreign(what: str) -> ModelIntegrityError:

@@ -13,14 +13,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import ModelIntegrityError
+from errors import ModelFormatError, ModelIntegrityError
 
 # Booleans, integers, floats, text of fixed width, and objects (text labels of old files). A structured dtype
 # may hide object pointers behind plain bytes, so there are none.
-_DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|U\d{1,4}|O8?)")
+# Never of size 0: of those, nothing at all is any number.
+_DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|U[1-9]\d{0,3}|O8?)")
+# Bytes, dates, spans of time and complex numbers: honest, but not read.
+_OTHER_DTYPE = re.compile(r"[<>|=]?[SMmc]\d{1,4}")
 
-# What an array of objects may hold: the labels of old files.
+# What an array of objects may hold: the labels of old files. numpy's own scalars are plain, as ``safe_globals`` makes
+# them.
 _PLAIN = (str, int, float, bool, type(None))
+
+# Of an array. The product of a hundred thousand large numbers alone would take minutes.
+_MOST_DIMENSIONS = 8
+_LARGEST_DIMENSION = 2**48
 
 
 class _Token:
@@ -49,6 +57,7 @@ def safe_globals(budget: Budget) -> dict[tuple[str, str], Any]:
         data: Any, dtype: Any, shape: Any, order: Any, axis_order: Any = None
     ) -> NDArray[Any]:  # numpy._core.numeric._frombuffer, protocol 5
         made = _array(data, dtype, budget)
+        _count(shape)
         if order == "K" and axis_order is not None:  # numpy 2.3 and later
             return made.reshape(shape).transpose(axis_order)
         return made.reshape(shape, order=order)
@@ -80,6 +89,11 @@ def safe_globals(budget: Budget) -> dict[tuple[str, str], Any]:
 
 
 def make_dtype(spec: Any, align: Any = False, copy: Any = True) -> np.dtype[Any]:
+    if type(spec) is str and _OTHER_DTYPE.fullmatch(spec):
+        raise ModelFormatError(
+            f"the model file holds an array of {spec}, where only numbers and text are read. Save names as text, not "
+            "as bytes or dates, or train again"
+        )
     if type(spec) is not str or not _DTYPE.fullmatch(spec) or align not in (False, 0):
         raise ModelIntegrityError("the model file holds an array of a kind that no model holds; do not use this file")
     # Always a copy: its state is set next, and numpy's own dtypes are shared by the whole process.
@@ -116,7 +130,7 @@ def set_array_state(array: NDArray[Any], state: Any, budget: Budget) -> None:
     if not isinstance(dtype, np.dtype) or type(fortran) not in (bool, int):
         raise ModelIntegrityError("the model file is damaged (the state of an array)")
     if dtype.hasobject:
-        if type(content) is not list or len(content) != count or not all(type(item) in _PLAIN for item in content):
+        if type(content) is not list or len(content) != count or not all(map(_is_plain, content)):
             raise ModelIntegrityError("the model file holds an array of objects other than text and numbers")
         budget.spend(8 * count)
     else:
@@ -126,7 +140,7 @@ def set_array_state(array: NDArray[Any], state: Any, budget: Budget) -> None:
     array.__setstate__((1, shape, dtype, bool(fortran), content))  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class JoblibArray:
     """What joblib writes in place of an array, ahead of the array's bytes (its ``NumpyArrayWrapper``).
 
@@ -163,7 +177,15 @@ def _array(data: Any, dtype: Any, budget: Budget) -> NDArray[Any]:
     return np.frombuffer(bytearray(data), dtype)
 
 
+def _is_plain(item: Any) -> bool:
+    return type(item) in _PLAIN or isinstance(item, np.generic)
+
+
 def _count(shape: Any) -> int:
-    if type(shape) is not tuple or not all(type(n) is int and n >= 0 for n in shape):
+    if (
+        type(shape) is not tuple
+        or len(shape) > _MOST_DIMENSIONS
+        or not all(type(n) is int and 0 <= n <= _LARGEST_DIMENSION for n in shape)
+    ):
         raise ModelIntegrityError("the model file is damaged (the shape of an array)")
     return math.prod(shape)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +34,24 @@ def json_object(path: Path) -> dict[str, Any] | None:
 def array(path: Path) -> NDArray[Any] | None:
     """The array in a ``.npy`` file; None when there is none."""
     try:
-        found = np.load(path, allow_pickle=False)
-    except Exception:  # of a damaged header numpy raises whatever Python's parser does
+        with path.open("rb") as file:
+            shape, dtype = npy_header(file)
+            # A header may promise any number of values of size 0, or more than memory holds.
+            if not dtype.itemsize or math.prod(shape) * dtype.itemsize != path.stat().st_size - file.tell():
+                return None
+            file.seek(0)
+            found: NDArray[Any] = np.load(file, allow_pickle=False)
+            return found
+    except Exception:  # a damaged header is parsed as Python text and fails in as many ways
         return None
-    return found if isinstance(found, np.ndarray) else None
+
+
+def npy_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype that a ``.npy`` file states. A damaged one raises nearly anything."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return shape, dtype
 
 
 def names(path: Path) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
+import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -158,6 +159,15 @@ def test_metadata_that_multiplies_itself_is_refused_in_time() -> None:
         layer = [layer] * 10
     with pytest.raises(ModelFormatError, match="more than 1,000,000 values"):
         make_artifact(metadata={"a": layer})
+    tracemalloc.start()
+    try:  # neither a long key copied for every value nor what is no number written out
+        with pytest.raises(ModelFormatError, match="only plain numbers"):
+            make_artifact(metadata={"k" * 1_000_000: [*range(1000), {1}]})
+        with pytest.raises(ModelFormatError, match="threshold must be a finite number, not list"):
+            make_artifact(threshold=layer)
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    finally:
+        tracemalloc.stop()
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]

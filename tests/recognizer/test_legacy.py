@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import LabelEncoder, MinMaxScaler, Normalizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from errors import ModelFormatError, ModelIntegrityError, SmartAttendanceError
+from recognizer import version_files
 from recognizer.artifact import LABELS_FILE, MODEL_FILE
 from recognizer.classifier import FaceClassifier
 from recognizer.legacy import read_labels
@@ -159,7 +160,7 @@ def test_what_is_missing_is_said(read: Callable[..., Any], content: object, labe
     "model", [RandomForestClassifier(n_estimators=2), make_pipeline(MinMaxScaler(), LogisticRegression())]
 )
 def test_other_estimators_are_refused_by_name(read: Callable[..., Any], model: Any) -> None:
-    with pytest.raises(ModelIntegrityError, match=r"sklearn\..*(RandomForestClassifier|MinMaxScaler)"):
+    with pytest.raises(ModelFormatError, match=r"sklearn\..*(RandomForestClassifier|MinMaxScaler)"):
         read(model.fit(X, Y), IDS)
 
 
@@ -183,6 +184,141 @@ def test_labels_of_objects_run_nothing(read: Callable[..., Any], tmp_path: Path)
     with pytest.raises(ModelIntegrityError, match="mkdir"):
         read(LinearSVC().fit(X, Y), labels)
     assert not mark.exists()
+
+
+NUMBERED = SVC(kernel="linear").fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        (NUMBERED, ["a", "b", "c"]),  # davidsandberg/facenet
+        (LabelEncoder().fit(IDS), NUMBERED),  # OpenFace
+        [make_pipeline(StandardScaler(), NUMBERED).fit(X, Y), IDS],
+        {"clf": NUMBERED, "le": LabelEncoder().fit(IDS)},
+        {"classifier": NUMBERED, "class_names": ["a", "b", "c"]},
+        {"svc": NUMBERED, "encoder": LabelEncoder().fit(IDS.astype(object))},
+        {"model": NUMBERED, "classes": list(IDS)},  # of numpy's text
+        {"model": NUMBERED, "classes": np.array(list(IDS), dtype=object)},
+        {"model": NUMBERED, "classes": tuple(IDS)},
+        {"model": NUMBERED, "labels": {0: "a", 1: "b", 2: "c"}},
+        {"model": NUMBERED, "labels": {"c": 2, "a": 0, "b": 1}},
+        (SVC(kernel="linear").fit(X, IDS[Y]), None),
+        {"model": SVC(kernel="linear").fit(X, np.array(list(IDS), dtype=object)[Y])},
+        (LinearSVC().fit(X, Y.astype(float)), IDS),
+        {"model": make_pipeline(Normalizer(), StandardScaler(), NUMBERED).fit(X, Y), "class_names": IDS},
+        {"model": make_pipeline(Normalizer("l2"), NUMBERED).fit(X, Y), "class_names": IDS},
+    ],
+    ids=str,
+)
+def test_what_tutorials_wrote_is_read_and_says_the_same_names(read: Callable[..., Any], content: object) -> None:
+    classifier = FaceClassifier(read(content))
+    assert classifier.classes == ("a", "b", "c")
+    probes, numbers = embeddings(128, 3, 3, seed=3)
+    assert classifier.rank(probes).tolist() == numbers.tolist()
+
+
+def test_numbers_of_numpy_as_labels(read: Callable[..., Any]) -> None:
+    assert read({"model": NUMBERED, "classes": list(np.array([101, 102, 103]))}).classes.tolist() == [
+        "101",
+        "102",
+        "103",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"model": NUMBERED, "labels": {0: "a", 1: "b", 5: "c"}}, "list of text or whole numbers"),
+        ({"model": NUMBERED, "labels": {"a": 0, "b": 0, "c": 1}}, "list of text or whole numbers"),
+        ({"model": NUMBERED, "classes": [True, False, True]}, "list of text or whole numbers"),
+        ({"model": NUMBERED, "classes": ["a", "b", "c" * 256]}, "more than 255 characters"),
+        ({"model": SVC().fit(X, np.array(["a", "b", "c" * 256], object)[Y])}, "neither all text"),
+        ((NUMBERED, NUMBERED), "list of text or whole numbers"),
+        (("a", "b"), "holds a str"),
+        (make_pipeline(StandardScaler(), Normalizer(), NUMBERED).fit(X, Y), "got StandardScaler, Normalizer, SVC"),
+        (make_pipeline(Normalizer("max"), NUMBERED).fit(X, Y), "got Normalizer, SVC"),
+    ],
+    ids=str,
+)
+def test_what_looks_like_it_and_is_not(read: Callable[..., Any], content: object, message: str) -> None:
+    with pytest.raises(ModelFormatError, match=message):
+        read(content, IDS)
+
+
+def written_by_0_21(model: Any) -> bytes:
+    """As scikit-learn 0.21 would have written it: its modules, its names of what was fitted."""
+    for part in [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]:
+        state = vars(part)
+        for later in ("n_features_in_", "break_ties", "positive"):
+            state.pop(later, None)
+        for new, old in (("_n_support", "n_support_"), ("_probA", "probA_"), ("_probB", "probB_")):
+            if new in state:
+                state[old] = state.pop(new)
+        state.pop("_effective_probability", None)
+        if isinstance(part, LogisticRegression):
+            state["multi_class"] = "warn"
+    data = pickle.dumps(model, protocol=2)
+    for new, old in (
+        ("svm._classes", "svm.classes"),
+        ("linear_model._logistic", "linear_model.logistic"),
+        ("linear_model._ridge", "linear_model.ridge"),
+        ("preprocessing._data", "preprocessing.data"),
+        ("preprocessing._label", "preprocessing.label"),
+    ):
+        data = data.replace(f"csklearn.{new}\n".encode(), f"csklearn.{old}\n".encode())
+    return data
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        SVC(kernel="linear"),
+        SVC(kernel="rbf", gamma=0.5),
+        LinearSVC(),
+        LogisticRegression(),
+        RidgeClassifier(),
+        make_pipeline(StandardScaler(), LinearSVC()),
+    ],
+    ids=str,
+)
+def test_a_model_of_scikit_learn_0_21_says_the_same_names(model: Any, tmp_path: Path) -> None:
+    probes, numbers = embeddings(128, 3, 3, seed=3)
+    model.fit(X, IDS[Y])
+    assert model.predict(probes).tolist() == IDS[numbers].tolist()
+    data = written_by_0_21(model)
+    assert (b"\nn_features_in_" not in data and b"sklearn.pipeline" in data) or b"._" not in data.split(b"\n")[0]
+    (tmp_path / MODEL_FILE).write_bytes(data)
+    classifier = FaceClassifier(load_artifact(tmp_path / MODEL_FILE)[0])
+    assert classifier.rank(probes).tolist() == numbers.tolist()
+    assert len(classifier.identify(probes)) == len(probes)
+
+
+def test_one_vs_rest_probabilities_stay_what_they_were(tmp_path: Path) -> None:
+    """Today's scikit-learn would read them as multinomial: higher, so that an old threshold let in more strangers."""
+    model = LogisticRegression().fit(X, IDS[Y])
+    (tmp_path / MODEL_FILE).write_bytes(written_by_0_21(model))
+    probes, _ = embeddings(128, 3, 3, seed=3)
+    apart = 1 / (1 + np.exp(-model.decision_function(probes)))
+    expected = (apart / apart.sum(axis=1, keepdims=True)).max(axis=1)
+    answers = FaceClassifier(load_artifact(tmp_path / MODEL_FILE)[0]).identify(probes)
+    np.testing.assert_allclose([answer.score for answer in answers], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("descr", ["'<U0'", "'|V0'", "'|S0'", "[]", "('<f4', (0,))", "'<f8'", "'|O'"])
+def test_a_label_file_whose_header_promises_too_much_is_refused_at_once(descr: str, tmp_path: Path) -> None:
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': ({10**12},), }}".encode().ljust(117) + b"\n"
+    path = tmp_path / LABELS_FILE
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(SmartAttendanceError):
+        read_labels(path)
+    assert version_files.array(path) is None and version_files.names(path) == []
+
+
+def test_more_labels_than_students_can_be_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / LABELS_FILE, np.zeros(300_000, np.int8))
+    with pytest.raises(ModelFormatError, match="300,000 students are named"):
+        read_labels(tmp_path / LABELS_FILE)
 
 
 def test_damaged_labels_are_said_so(tmp_path: Path) -> None:
