@@ -170,8 +170,8 @@ class _GalleryStrategy:
         try:
             self._parameters = ScoringParameters.from_dict(artifact.scoring)
             gallery = Gallery(**{name: artifact.gallery[name] for name in Gallery.__slots__})
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelFormatError(f"the model's scoring data is incomplete ({error}); train again") from error
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ModelFormatError(f"the model's scoring data is incomplete ({error!s:.200}); train again") from error
         self._classes = classes
         self._threshold, self._review = artifact.threshold, artifact.review_threshold
         self._centroids = np.ascontiguousarray(gallery.centroids.T, dtype=np.float32)
