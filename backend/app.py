@@ -163,6 +163,8 @@ def _chores(services: Services) -> list[Chore]:
         # what a process that was killed had begun; at the start of the server first of all
         Chore("face images", 600, lambda now: services.faces.settle()),
         Chore("erasures", 30, services.eraser.run_pending),
+        # not by one: each machine remembers its own
+        Chore("embeddings", 300, lambda now: services.faces.forget_strays()),
         by_one(database, Chore("retention", 300, services.retention.run)),
     ]
 

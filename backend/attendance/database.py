@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -157,6 +158,8 @@ class Database:
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 row = cursor.fetchone()
                 return row is not None and row[0] == 0
+            except sqlite3.OperationalError:  # somebody else empties it
+                return False
             finally:
                 cursor.execute(f"PRAGMA busy_timeout = {1000 * SQLITE_WAIT_SECONDS}")
                 cursor.close()

@@ -68,8 +68,10 @@ def people(case: Case) -> Iterator[Finding]:
             "model_of_others",
             LABEL,
             "none of the students it knows has a consent in the database, so that nobody is marked",
-            "Record the consents, if they were given; otherwise the model is of another database: train one here.",
-            remedies.train(),
+            *remedies.to_train(
+                case.settings,
+                "Record the consents, if they were given; otherwise the model is of another database: train one here.",
+            ),
         )
         return
     strangers = sorted(name for name in found.consented if key_of(name) not in known)
@@ -79,8 +81,7 @@ def people(case: Case) -> Iterator[Finding]:
             LABEL,
             f"{count(len(strangers), 'student')} with consent {'is' if len(strangers) == 1 else 'are'} not in it "
             f"({some(strangers)})",
-            "Take their photos if there are none, then train.",
-            remedies.train(),
+            *remedies.to_train(case.settings, "Take their photos if there are none, then train."),
         )
 
 
@@ -121,20 +122,22 @@ def _none_yet(case: Case) -> Iterator[Finding]:
             "no_model",
             LABEL,
             f"{text}; photos of {count(len(students), 'student')} are there",
-            "Train.",
-            remedies.train(),
+            *remedies.to_train(case.settings, "Train."),
         )
     else:
         yield problem(
             "no_model",
             LABEL,
             text,
-            f"Put photos into {shown(folder)}, a folder for each student, or enrol students on the page; then train.",
-            remedies.train(),
+            *remedies.to_train(
+                case.settings,
+                f"Put photos into {shown(folder)}, a folder for each student, or enrol students on the page; then "
+                "train.",
+            ),
         )
 
 
-def _remedy_of_refused(case: Case) -> tuple[str, str]:
+def _remedy_of_refused(case: Case) -> tuple[str, str | None]:
     from errors import ModelError
     from recognizer.history import list_versions
 
@@ -144,7 +147,7 @@ def _remedy_of_refused(case: Case) -> tuple[str, str]:
         kept = []
     if kept:
         return f"Go back to one that was kept ({some(kept)}), or train again.", remedies.train("--activate", kept[0])
-    return "Train again; there is none to go back to.", remedies.train()
+    return remedies.to_train(case.settings, "Train again; there is none to go back to.")
 
 
 def _described(model: ClassifierArtifact, case: Case) -> Iterator[Finding]:
@@ -154,7 +157,8 @@ def _described(model: ClassifierArtifact, case: Case) -> Iterator[Finding]:
     trained = "" if age is None else f", trained {ago(age)}"
     text = f"{model.model_version}{trained}, {count(len(model.classes), 'student')}, on embeddings {embedder}"
     if age is not None and age > _OLD:
-        yield note("model_old", LABEL, text, "Faces change: take new photos, and train again.", remedies.train())
+        remedy = remedies.to_train(case.settings, "Faces change: take new photos, and train again.")
+        yield note("model_old", LABEL, text, *remedy)
     else:
         yield ok("model", LABEL, text)
     if not (case.settings.model_dir / "MANIFEST.json").is_file():
@@ -162,8 +166,7 @@ def _described(model: ClassifierArtifact, case: Case) -> Iterator[Finding]:
             "model_unlisted",
             LABEL,
             "there is no MANIFEST.json beside it, so that nobody can tell whether it is the one that was trained",
-            "Train again, which writes one.",
-            remedies.train(),
+            *remedies.to_train(case.settings, "Train again, which writes one."),
         )
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from config import Settings
 from diagnosis.wording import shown
 
 BACKEND = Path(__file__).resolve().parents[1]
@@ -32,6 +33,14 @@ def app(*words: str) -> str:
 
 def train(*options: str) -> str:
     return python(shown(BACKEND / "train_production_model.py"), *options)
+
+
+def to_train(settings: Settings, remedy: str) -> tuple[str, str | None]:
+    """``remedy``, which is or ends with a training, and the command for it; None where the page is to be used, as a
+    database knows who consented."""
+    if settings.has_database:
+        return f"{remedy} Trainings are started on the page.", None
+    return remedy, train()
 
 
 def pip_install(*what: str) -> str:

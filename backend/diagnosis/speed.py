@@ -117,8 +117,10 @@ def _fits_model(case: Case, embedder: FaceEmbedder) -> Iterator[Finding]:
             "model_of_another_network",
             "Model",
             f"it is refused: {first_line(error)}",
-            "Train again with the network that is used here, or name in the settings the one it was trained with.",
-            remedies.train(),
+            *remedies.to_train(
+                case.settings,
+                "Train again with the network that is used here, or name in the settings the one it was trained with.",
+            ),
         )
         return
     yield ok("model_fits", "Model", "it was trained with the network that is used here")

@@ -1,8 +1,8 @@
 """Erasing everything that was made of a student's face: files, crops, remembered embeddings, models, logs.
 
 An erasure is a list of steps, each tried by itself. Each may be done twice, and is done again after an error or a crash
-until all are done in one go; what was done, and what could not be, is the evidence. From the
-moment the erasure was ordered nobody is told whose face it is, whatever the models still know.
+until all are done in one go; what was done, and what could not be, is the evidence. From the moment the erasure was
+ordered nobody is told whose face it is, whatever the models still know.
 """
 
 from __future__ import annotations
@@ -191,7 +191,9 @@ class Eraser:
         with self._database.reading() as db:
             paths = crops_kept.paths_of_student(db, order.student_id)
         found["files"] = review_crops.delete(self._database, folder, paths, now)
-        if any((folder / path).exists() for path in paths):
+        # a crash may have left one whose row is gone
+        found["files"] += review_crops.delete_strays(self._database, folder)
+        if any((folder / path).exists() for path in paths) or review_crops.strays(self._database, folder):
             raise OSError("crops of doubtful faces could not be deleted")
         with self._database.writing() as db:
             found["items"] = erasures.clean_reviews(db, order.student_id)

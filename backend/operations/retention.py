@@ -48,7 +48,6 @@ class Retention:
         run = _Run()
         run.do("review_crops", lambda: self._review_crops(now))
         run.do("face_images", lambda: self._face_images(now))
-        run.do("embeddings", self._faces.forget_strays)
         run.do("sightings", lambda: self._in_parts(lambda db: retention.delete_sightings(db, self._policy, now)))
         run.do("frames", lambda: self._in_parts(lambda db: retention.delete_frames(db, self._policy, now)))
         run.do("logins", lambda: self._once(lambda db: retention.delete_logins(db, now)))

@@ -23,7 +23,6 @@ export default {
   "privacy.found_rows": { one: "{n} entry", other: "{n} entries" },
   "privacy.found_trainings": { one: "{n} training", other: "{n} trainings" },
   "privacy.frames": "Pictures of the camera",
-  "privacy.kind_embeddings": { one: "{n} stray embedding", other: "{n} stray embeddings" },
   "privacy.kind_face_images": { one: "{n} photo", other: "{n} photos" },
   "privacy.kind_frames": { one: "{n} entry of a frame", other: "{n} entries of frames" },
   "privacy.kind_logins": { one: "{n} ended login", other: "{n} ended logins" },
