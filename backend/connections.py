@@ -1,101 +1,192 @@
-"""Who is connected to ``python app.py``, and for how long: waitress, with deadlines for what a client sends and a limit
-for each address, so that nobody who sends slowly, or never ends, keeps the others out.
+"""Who is connected to ``python app.py``, and for how long: waitress, with deadlines for what a client sends, a limit
+for each address and one for all that is in memory, so that nobody who sends slowly, or never ends, keeps others out.
 
-Where there is no room for a new connection, the one that has kept everybody waiting longest makes way for it. A request
-that is complete is never given up.
+Where there is no room for a new connection, the one whose deadline is nearest makes way for it. A request that is
+complete is never given up.
 """
 
 from __future__ import annotations
 
-import json
+import select
 import time
+from collections import Counter
 from ipaddress import ip_address
 from typing import Any
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
+from waitress.receiver import ChunkedReceiver
 from waitress.server import MultiSocketServer, TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
-from waitress.utilities import RequestEntityTooLarge
+from waitress.utilities import BadRequest
 
 # Seconds from its first byte until the header of a request must be there, and its body begun.
 HEADER_SECONDS = 20.0
 # Bytes a second, on average, that a body must come at after that: a tenth of what a slow mobile network gives.
 SLOWEST = 16_000
+# Without a request, or without taking in any of an answer.
+IDLE_SECONDS = 60.0
 # Of one address; a browser opens six, and a school may be behind one address. IPv6 is counted by network.
 MOST_OF_ONE_ADDRESS = 100
-MOST = 600
-# Of somebody who does not even claim to be logged in. The API's own limit is lower, and its answer says more.
-MOST_BYTES_OF_STRANGERS = 1_000_000
-# A larger body waits in a file that has no name. Frames of a camera are smaller, and stay in memory.
-LARGEST_IN_MEMORY = 2 * 2**20
-_LOOK_EVERY = 5  # seconds
+# Windows waits for 512 sockets at most, with the server's own.
+MOST = 600 if hasattr(select, "poll") else 480
+# Of somebody who does not even claim to be logged in: the limit that the API has for them (api.security).
+MOST_BYTES_OF_STRANGERS = 64_000
+# Bodies are photos of people, and stay in memory while all of them together fit; then they wait in files without names,
+# until those are full as well. What is small stays anyway.
+MOST_IN_MEMORY, MOST_IN_FILES, SMALL = 64 * 2**20, 2**30, 2**16
+# Of what waitress searches again with each piece that comes: a chunk's size, and what follows the last chunk.
+_LONGEST_CHUNK_HEADER = 4096
 _IPV6_NETWORK_BITS = 64
 
 
-class _TooLarge(RequestEntityTooLarge):  # type: ignore[misc]
-    """waitress's refusal, as a problem document."""
-
-    def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
-        body = {
-            "type": "about:blank",
-            "title": self.reason,
-            "status": self.code,
-            "code": "too_large",
-            "detail": "more bytes than this server takes; send less",
-            "errors": [],
-            "request_id": "",
-        }
-        headers = [("Content-Type", "application/problem+json"), ("Cache-Control", "no-store")]
-        return f"{self.code} {self.reason}", headers, json.dumps(body).encode()
-
-
 class _Parser(HTTPRequestParser):  # type: ignore[misc]
+    """begun: when its first byte came. held: bytes of memory that its body may take; filed: of a file."""
+
+    body_rcv: Any
     completed: bool
+    error: Any
+    expect_continue: bool
+
+    def __init__(self, adjustments: Adjustments, channel: _Channel) -> None:
+        super().__init__(adjustments)
+        self.begun = time.monotonic()
+        self.held = self.filed = 0
+        self._channel = channel
 
     def received(self, data: bytes) -> int:
         consumed: int = super().received(data)
-        if not self.completed and max(self.content_length, self.body_bytes_received) > self._most():
-            self.completed = True
-            self.error = _TooLarge("")
-        elif isinstance(self.error, RequestEntityTooLarge):
-            self.error = _TooLarge("")
+        if self.chunked and not self.completed:
+            if _is_header_too_long(self.body_rcv):
+                self.completed, self.error = True, BadRequest("a chunk's header is too long")
+            elif self.body_bytes_received > self._most():
+                self.completed = True
+                self.headers["CONTENT_LENGTH"] = str(self.body_bytes_received)
+                self._leave_unread()
         return consumed
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        if self.content_length > self._most():
+            self._leave_unread()
+        elif self.content_length > SMALL or self.chunked:
+            self._find_room()
 
     def _most(self) -> int:
         known = "COOKIE" in self.headers or "AUTHORIZATION" in self.headers
-        return int(self.adj.max_request_body_size) if known else MOST_BYTES_OF_STRANGERS
+        return int(self.adj.max_request_body_size) - 1 if known else MOST_BYTES_OF_STRANGERS
+
+    def _leave_unread(self) -> None:
+        """Have the application answer what the header says, the length among it, without the body."""
+        if self.expect_continue:  # nobody sends now what was not asked for, and nobody can tell what comes instead
+            self.expect_continue = False
+            self.headers["CONNECTION"] = "close"
+        else:
+            self.close()
+            self.body_rcv.buf = _Nowhere()
+            self._channel.unread = self.body_rcv
+        self.body_rcv, self.content_length, self.held, self.filed = None, 0, 0, 0
+
+    def _find_room(self) -> None:
+        size = 2**20 if self.chunked else self.content_length
+        others = [each for each in self._channel.everybody() if each is not self._channel]
+        waiting = [(each, each.request) for each in others if each.request is not None]
+        taken = [request for _, request in waiting] + [request for each in others for request in tuple(each.requests)]
+        if sum(request.held for request in taken) + size <= MOST_IN_MEMORY:
+            self.held = size
+            self.body_rcv.getbuf().overflow = size + 1
+            return
+        self.body_rcv.getbuf().overflow = SMALL
+        self.filed = int(self.adj.max_request_body_size) if self.chunked else size
+        full = self.filed + sum(request.filed for request in taken) - MOST_IN_FILES
+        for each, request in sorted(waiting, key=lambda one: float(one[1].begun)):
+            if full > 0 and request.filed:
+                each.is_dismissed = True
+                full -= request.filed
+
+
+class _Unread(_Parser):
+    """What still comes of a body after the request was answered without it."""
+
+    empty = True
+
+    def received(self, data: bytes) -> int:
+        receiver = self._channel.unread
+        consumed: int = receiver.received(data)
+        self.body_bytes_received += consumed
+        if receiver.error is not None or _is_header_too_long(receiver):
+            self._channel.is_dismissed = True
+            return len(data)
+        if receiver.completed:
+            self.completed = True
+            self._channel.unread = None
+        return consumed
+
+
+class _Nowhere:
+    def append(self, data: bytes) -> None:
+        """Drop it."""
+
+    def __len__(self) -> int:
+        return 0
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]
-    """begun: when the first byte of the request came that is not complete yet."""
+    """begun: when its last request was answered. unread: what receives the rest of a body that nobody reads.
+    is_dismissed: it makes way for another."""
 
-    parser_class = _Parser
+    request: Any
+    requests: list[Any]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
         self.begun = time.monotonic()
+        self.unread: Any = None
+        self.is_dismissed = self._is_done = False
+        super().__init__(*args, **kwargs)
         self.network = _network_of(self.addr)
 
-    def received(self, data: bytes) -> bool:
-        if self.request is None:
-            self.begun = time.monotonic()
-        return bool(super().received(data))
+    def parser_class(self, adjustments: Adjustments) -> _Parser:
+        return _Parser(adjustments, self) if self.unread is None else _Unread(adjustments, self)
 
-    def is_late(self, now: float) -> bool:
-        """Whether the client has taken longer to send a request than it may."""
-        request = self.request
-        if request is None or self.requests:
+    @property
+    def close_when_flushed(self) -> bool:
+        """Not before all was sent to it: a socket closed before that would take the answer back."""
+        return bool(self._is_done and self.unread is None)
+
+    @close_when_flushed.setter
+    def close_when_flushed(self, is_done: bool) -> None:
+        self._is_done = is_done
+
+    def everybody(self) -> list[_Channel]:
+        return [each for each in self._map.values() if isinstance(each, _Channel) and not each.is_dismissed]
+
+    def readable(self) -> bool:
+        """Asked once a second at least, and before the loop waits for any socket: only here may one be closed without
+        the loop's stumbling over it."""
+        if not self.requests and (self.is_dismissed or self.deadline() < time.monotonic()):
+            self.will_close = self._is_done = False  # or it would be asked next whether it can be written to
+            self.handle_close()
             return False
-        return bool(now - self.begun > HEADER_SECONDS + request.body_bytes_received / SLOWEST)
+        return bool(super().readable())
 
-    def rank(self) -> tuple[int, float]:
-        """The lowest makes way first: who sends nothing, then who has not sent a header, then who sends a body; the
-        longest of each first."""
+    def deadline(self) -> float:
+        """When it will have kept the others waiting too long, unless more is sent until then."""
+        if self.total_outbufs_len:
+            self.begun = time.monotonic()
+            return float(self.begun + IDLE_SECONDS - (time.time() - self.last_activity))
         if self.request is None:
-            return 0, self.last_activity
-        return (2 if self.request.headers_finished else 1), self.begun
+            return self.begun + IDLE_SECONDS
+        return float(self.request.begun + HEADER_SECONDS + self.request.body_bytes_received / SLOWEST)
+
+    def service(self) -> None:
+        super().service()
+        self.begun = time.monotonic()
+
+    def handle_close(self) -> None:
+        super().handle_close()
+        if self.request is not None:
+            self.request.close()  # the two know each other, so that its memory would wait for the garbage collector
 
 
 class _Server(TcpWSGIServer):  # type: ignore[misc]
@@ -104,44 +195,32 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
     most_of_one: int | None = MOST_OF_ONE_ADDRESS
 
     def handle_accept(self) -> None:
+        before = set(self.active_channels.values())
         super().handle_accept()
-        channels = [each for each in self._map.values() if isinstance(each, _Channel) and not each.will_close]
-        newest = max(channels, key=lambda each: each.creation_time, default=None)
-        if newest is None:
-            return
-        if self.most_of_one is not None:
+        for newest in set(self.active_channels.values()) - before:
+            channels = newest.everybody()
             same = [each for each in channels if each.network == newest.network]
-            if len(same) > self.most_of_one:
-                _make_way([each for each in same if each is not newest])
-                return
-        if len(channels) > MOST:
-            _make_way([each for each in channels if each is not newest])
-
-    def maintenance(self, now: float) -> None:
-        super().maintenance(now)
-        moment = time.monotonic()
-        for channel in list(self.active_channels.values()):
-            if channel.is_late(moment):
-                channel.handle_close()
+            if self.most_of_one is not None and len(same) > self.most_of_one:
+                _make_way(same, newest)
+            elif len(channels) > MOST:
+                [(largest, _)] = Counter(each.network for each in channels).most_common(1)
+                _make_way([each for each in channels if each.network == largest], newest)
 
 
 def make_server(
     application: Any, sockets: list[Any], *, threads: int, largest_body: int, is_behind_proxy: bool
 ) -> MultiSocketServer:
-    """A server at ``sockets``, which are bound, to be run. largest_body: bytes of a request's body, beyond which it is
-    cut off unread; up to there the API refuses it and says why. is_behind_proxy: whether a proxy that is named in the
-    settings sends every request, which then counts addresses itself."""
+    """A server at ``sockets``, which are bound, to be run. largest_body: bytes of a request's body, beyond which the
+    application gets the header alone; it must be more than the application takes. is_behind_proxy: whether a proxy that
+    is named in the settings sends every request, which then counts addresses itself."""
     adjustments = Adjustments(
         sockets=sockets,
         threads=threads,
-        # never reached: room is made before
-        connection_limit=2 * MOST + 100,
-        cleanup_interval=_LOOK_EVERY,
-        channel_timeout=60,
+        # hardly reached: room is made before, unless everybody is being answered
+        connection_limit=MOST + 20,
         asyncore_use_poll=True,
         max_request_header_size=64_000,
         max_request_body_size=largest_body,
-        inbuf_overflow=LARGEST_IN_MEMORY,
         # an answer may be a photo, and stays in memory
         outbuf_overflow=16 * 2**20,
         # the API reads them itself, and only those of proxies that are named
@@ -171,11 +250,17 @@ def make_server(
     return MultiSocketServer(channels, adjustments, listening, dispatcher, server.log_info)
 
 
-def _make_way(channels: list[_Channel]) -> None:
-    """Close one of ``channels``, but none whose request is being answered."""
-    idle = [each for each in channels if not each.requests]
-    if idle:
-        min(idle, key=_Channel.rank).handle_close()
+def _make_way(channels: list[_Channel], newest: _Channel) -> None:
+    """Have one of ``channels`` go, but none whose request is being answered: the newest, where all others are."""
+    waiting = [each for each in channels if each is not newest and not each.requests]
+    min(waiting, key=_Channel.deadline, default=newest).is_dismissed = True
+
+
+def _is_header_too_long(receiver: Any) -> bool:
+    return (
+        isinstance(receiver, ChunkedReceiver)
+        and len(receiver.control_line) + len(receiver.trailer) > _LONGEST_CHUNK_HEADER
+    )
 
 
 def _network_of(address: tuple[Any, ...]) -> str:

@@ -1,167 +1,273 @@
-"""The server behind python app.py when clients are slow, many, or send without end."""
+"""Connections that are slow, unfinished or many, to a server of waitress's with a small application behind it."""
 
 from __future__ import annotations
 
-import json
+import contextlib
+import http.client
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 import connections
+from api import security
 from listening import bound_sockets
+from support.ports import free_port
 
-START = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-Serve = Callable[..., int]
+# More than the buffers of two sockets take.
+LARGE = 16_000_000
+LOGGED_IN = {"Authorization": "Bearer x"}
+
+
+class Served:
+    """blocked: what requests to /slow wait for; bodies: those that came with the others, whole."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.blocked, self.begun = threading.Event(), threading.Event()
+        self.bodies: list[bytes] = []
+
+    def application(self, environment: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        if environment["PATH_INFO"] == "/slow":
+            self.begun.set()
+            self.blocked.wait(20)
+        if environment["PATH_INFO"] == "/large":
+            start("200 OK", [("Content-Length", str(LARGE))])
+            return [bytes(LARGE)]
+        self.bodies.append(environment["wsgi.input"].read())
+        length = environment.get("CONTENT_LENGTH") or "0"
+        start("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(length)))])
+        return [length.encode()]
+
+    def open(self, sent: bytes = b"", *, host: str = "127.0.0.1") -> socket.socket:
+        made = socket.create_connection(("127.0.0.1", self.port), timeout=10, source_address=(host, 0))
+        made.sendall(sent)
+        return made
+
+    def ask(self, path: str = "/", body: bytes | None = None, **headers: str) -> str:
+        """What the application saw as the length."""
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+            connection.request("GET" if body is None else "POST", path, body, headers)
+            return connection.getresponse().read().decode()
+
+
+Serve = Callable[..., Served]
 
 
 @pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Serves in a thread, from a port that it gives: each answer says how long the body was."""
-    running = []
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    """Starts a server. Keywords: is_behind_proxy, and what to have connections' constants be."""
+    with contextlib.ExitStack() as ended:
 
-    def begin(*, is_behind_proxy: bool = False) -> int:
-        def application(environ, start_response):  # type: ignore[no-untyped-def]
-            body = environ["wsgi.input"].read()
-            start_response("200 OK", [("Content-Type", "text/plain")])
-            return [str(len(body)).encode()]
+        def start(*, is_behind_proxy: bool = False, **constants: Any) -> Served:
+            for name, value in constants.items():
+                monkeypatch.setattr(connections, name, value)
+            monkeypatch.setattr(connections._Server, "most_of_one", connections.MOST_OF_ONE_ADDRESS)
+            served = Served(free_port())
+            server = connections.make_server(
+                served.application,
+                bound_sockets("127.0.0.1", served.port),
+                is_behind_proxy=is_behind_proxy,
+                largest_body=10_000_000,
+                threads=2,
+            )
+            ending = threading.Event()
 
-        sockets = bound_sockets("127.0.0.1", 0)
-        server = connections.make_server(
-            application, sockets, threads=4, largest_body=30_000_000, is_behind_proxy=is_behind_proxy
-        )
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        running.append((server, thread))
-        return int(sockets[0].getsockname()[1])
+            def run() -> None:
+                while not ending.is_set():
+                    server.asyncore.loop(0.02, use_poll=True, map=server.map, count=1)
+                server.task_dispatcher.shutdown(timeout=5)
+                for part in list(server.map.values()):
+                    part.close()
 
-    yield begin
-    for server, _ in running:
-        server.close()
+            thread = threading.Thread(target=run)
+            thread.start()
 
+            def end() -> None:
+                served.blocked.set()
+                ending.set()
+                thread.join()
 
-def connect(port: int, sent: bytes = b"") -> socket.socket:
-    made = socket.create_connection(("127.0.0.1", port), timeout=20)
-    made.sendall(sent)
-    return made
+            ended.callback(end)
+            return served
 
-
-def answer(made: socket.socket) -> bytes:
-    """All that comes until the other side closes, or has answered."""
-    found = b""
-    with suppress(ConnectionError):
-        while part := made.recv(65_536):
-            found += part
-            if b"\r\n\r\n" in found and b"Connection: close" not in found:
-                break
-    return found
+        yield start
 
 
-def is_closed(made: socket.socket) -> bool:
-    made.settimeout(10)
+def is_closed(connection: socket.socket, within: float = 5) -> bool:
+    """Whether the server closes it in so many seconds; what it says before does not matter."""
+    connection.settimeout(within)
     try:
-        return made.recv(1) == b""
+        while connection.recv(65536):
+            pass
+    except TimeoutError:
+        return False
     except ConnectionError:
-        return True
+        pass
+    return True
 
 
-def ask(port: int) -> bytes:
-    with connect(port, b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n") as made:
-        return answer(made)
+def answer(connection: socket.socket) -> tuple[http.client.HTTPMessage, str]:
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    return response.headers, response.read().decode()
 
 
-@pytest.mark.parametrize("behind_proxy", [False, True])
-def test_slow_connections_keep_nobody_out(serve: Serve, behind_proxy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "MOST", 150)
-    port = serve(is_behind_proxy=behind_proxy)
-    # sent whole, its answer not read: it stays
-    with connect(port, START + b"Content-Length: 1000000\r\nCookie: x\r\n\r\n" + bytes(500_000)) as upload:
-        slow = [connect(port, b"GET / HTTP/1.1\r\nX-A: ") for _ in range(200)]
-        assert ask(port).startswith(b"HTTP/1.1 200")
-        left = []
-        for each in slow:
-            each.settimeout(0.01)
+def head(length: int | str, more: str = "", path: str = "/") -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n{more}\r\n".encode()
+
+
+def test_a_large_body_of_nobody_known_is_answered_before_it_is_read(serve: Serve) -> None:
+    served = serve()
+    limit = connections.MOST_BYTES_OF_STRANGERS
+    assert limit == security.MOST_BYTES_BEFORE_LOGIN
+    connection = served.open(head(limit + 1))
+    assert answer(connection)[1] == str(limit + 1)
+    # the connection goes on after what was not read, with nothing of it taken for a request
+    connection.sendall(b"GET /body HTTP/1.1\r\n\r\n".ljust(limit + 1) + b"GET /after HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer(connection)[1] == "0"
+    assert served.ask(body=bytes(3_000_000)) == "3000000"
+    assert served.ask(body=bytes(3_000_000), Connection="close") == "3000000"
+    assert served.bodies == [b""] * 4
+    assert served.ask(body=bytes(limit)) == str(limit)
+    assert served.ask(body=bytes(3_000_000), **LOGGED_IN) == "3000000"
+    assert served.ask(body=bytes(3_000_000), Cookie="a=b") == "3000000"
+    assert [len(body) for body in served.bodies[4:]] == [limit, 3_000_000, 3_000_000]
+    # beyond what any request takes, a login helps no more
+    assert served.ask(body=bytes(11_000_000), **LOGGED_IN) == "11000000" and served.bodies[-1] == b""
+    asking = served.open(head(limit + 1, "Expect: 100-continue\r\n"))
+    headers, seen = answer(asking)
+    assert (headers["Connection"], seen) == ("close", str(limit + 1)) and is_closed(asking)
+
+
+def test_a_body_in_chunks_has_the_same_limit(serve: Serve) -> None:
+    served = serve()
+    chunk = b"2710\r\n" + bytes(10_000) + b"\r\n"
+    chunked = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+    connection = served.open(chunked + b"\r\n" + 7 * chunk)
+    assert int(answer(connection)[1]) > connections.MOST_BYTES_OF_STRANGERS
+    connection.sendall(50 * chunk + b"0\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer(connection)[1] == "0"
+    assert served.bodies == [b"", b""]
+    connection = served.open(chunked + b"Cookie: a=b\r\n\r\n" + 50 * chunk + b"0\r\n\r\n")
+    assert answer(connection)[1] == "500000"
+    for endless in (b"0" * 9000, b"0\r\n" + b"a" * 9000):
+        assert is_closed(served.open(chunked + b"\r\n" + endless))
+        assert is_closed(served.open(chunked + b"\r\n" + 7 * chunk + endless))
+
+
+def test_what_takes_too_long_is_closed_and_what_is_answered_is_not(serve: Serve) -> None:
+    served = serve(HEADER_SECONDS=0.3, IDLE_SECONDS=0.3, SLOWEST=1_000_000)
+    answered = served.open(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert served.begun.wait(5)
+    late = {
+        "nothing": served.open(),
+        "a head": served.open(b"GET / HTTP/1.1\r\nX-A: "),
+        "a body": served.open(head(1000)),
+        "a body that is not read": served.open(head(70_000) + b"x"),
+        "a second request": served.open(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET"),
+        "empty lines": served.open(b"\r\n\r\n"),
+    }
+    ends = time.monotonic() + 10
+    while late and time.monotonic() < ends:
+        for what, connection in list(late.items()):
             try:
-                left.append(each.recv(1) != b"")
-            except TimeoutError:
-                left.append(True)
+                connection.sendall(b"\r\n\r\n" if what == "empty lines" else b"a" if what != "nothing" else b"")
+                if is_closed(connection, 0.02):
+                    del late[what]
             except ConnectionError:
-                left.append(False)
-        most = 150 if behind_proxy else connections.MOST_OF_ONE_ADDRESS
-        assert most - 10 <= sum(left) <= most
-        upload.sendall(bytes(500_000))
-        assert answer(upload).endswith(b"1000000")
-    for each in slow:
-        each.close()
+                del late[what]
+    assert not late
+    assert served.ask(body=bytes(2_000_000), **LOGGED_IN) == "2000000"
+    served.blocked.set()
+    assert answer(answered)[1] == "0"
 
 
-def test_a_header_and_a_body_have_a_deadline(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
-    monkeypatch.setattr(connections, "_LOOK_EVERY", 0)
-    port = serve()
-    begun = time.monotonic()
-    with (
-        connect(port, b"GET / HTTP/1.1\r\nX-A: ") as header,
-        connect(port, START + b"Content-Length: 20\r\n\r\n0123") as body,
-        connect(port) as idle,
-    ):
-        for trickle in (header, body):
-            trickle.settimeout(0.05)
-            with suppress(ConnectionError):
-                for _ in range(200):
-                    trickle.sendall(b"a")
-                    with suppress(TimeoutError):
-                        if trickle.recv(1) == b"":
-                            break
-                else:
-                    pytest.fail("it was never closed")
-        assert time.monotonic() - begun >= 0.3
-        # who sends nothing waits for the next click
-        idle.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert answer(idle).startswith(b"HTTP/1.1 200")
+def test_an_answer_that_nobody_takes_in_is_given_up(serve: Serve) -> None:
+    served = serve(IDLE_SECONDS=0.2)
+    connection = served.open(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+    time.sleep(0.6)
+    connection.settimeout(10)
+    taken = sum(len(piece) for piece in iter(lambda: connection.recv(2**20), b""))
+    assert taken < LARGE
+
+
+def test_many_connections_of_one_address_keep_nobody_out(serve: Serve) -> None:
+    served = serve(MOST=8, MOST_OF_ONE_ADDRESS=4)
+    answered = served.open(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert served.begun.wait(5)
+    other = served.open(b"GET", host="127.0.0.2")
+    held = [served.open(b"GET") for _ in range(3)]
+    assert served.ask() == "0"
+    # the one that has waited longest made room; not the one that is being answered, nor anybody else's
+    assert is_closed(held[0])
+    assert not is_closed(other, 0.1) and not any(is_closed(one, 0.05) for one in held[1:])
+    served.blocked.set()
+    assert answer(answered)[1] == "0"
+
+
+def test_a_full_server_makes_room_where_most_come_from(serve: Serve) -> None:
+    served = serve(MOST=6, MOST_OF_ONE_ADDRESS=4)
+    few = [served.open(b"GET", host=f"127.0.0.{number}") for number in (2, 3)]
+    many = [served.open(b"GET") for _ in range(4)]
+    few.append(served.open(b"GET", host="127.0.0.4"))
+    assert is_closed(many[0])
+    assert served.ask() == "0"
+    assert is_closed(many[1])
+    assert not any(is_closed(one, 0.05) for one in few)
+
+
+def test_behind_a_proxy_the_address_says_nothing(serve: Serve) -> None:
+    served = serve(MOST=6, MOST_OF_ONE_ADDRESS=2, is_behind_proxy=True)
+    held = [served.open(b"GET") for _ in range(6)]
+    assert not any(is_closed(one, 0.02) for one in held)
+    assert served.ask() == "0"
+    assert is_closed(held[0]) and not any(is_closed(one, 0.02) for one in held[1:])
+
+
+def test_bodies_stay_in_memory_while_there_is_room(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, make = [], tempfile.TemporaryFile
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        made.append(1)
+        return make(*arguments, **options)
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", counted)
+    served = serve(MOST_IN_MEMORY=1_000_000, MOST_IN_FILES=3_000_000)
+    login = "Cookie: a=b\r\n"
+    held = [served.open(head(900_000, login) + bytes(800_000))]
+    body = bytes(range(250)) * 3600
+    assert served.ask(body=body[:50_000], **LOGGED_IN) == "50000" and not made
+    assert served.ask(body=body, **LOGGED_IN) == "900000" and served.bodies[-1] == body
+    assert len(made) == 1
+    # neither do files grow without end: the oldest body that is unfinished goes
+    held += [served.open(head(900_000, login) + bytes(800_000)) for _ in range(3)]
+    assert served.ask(body=body, **LOGGED_IN) == "900000" and served.bodies[-1] == body
+    assert is_closed(held[1]) and not is_closed(held[0], 0.1) and not is_closed(held[2], 0.1)
+    # what is given up gives its memory back
+    held[0].close()
+    made.clear()
+    ends = time.monotonic() + 5
+    while time.monotonic() < ends:
+        assert served.ask(body=body, **LOGGED_IN) == "900000"
+        if not made:
+            return
+        made.clear()
+    pytest.fail("the memory of a body that was given up is still taken")
 
 
 @pytest.mark.parametrize(
-    ("head", "length"),
+    ("one", "other", "is_same"),
     [
-        (b"", 1_000_001),
-        (b"Cookie: x\r\n", 30_000_001),
-        (b"Transfer-Encoding: chunked\r\n", None),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8::1", "2001:db8::2", True),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
     ],
-    ids=["stranger", "logged in", "of no length"],
 )
-def test_what_is_far_too_large_is_refused_unread(serve: Serve, head: bytes, length: int | None) -> None:
-    port = serve()
-    with connect(port, START + head) as made:
-        if length is None:
-            made.sendall(b"\r\n")
-            with suppress(ConnectionError):
-                for _ in range(20):
-                    made.sendall(b"186a0\r\n" + bytes(100_000) + b"\r\n")
-        else:
-            made.sendall(f"Content-Length: {length}\r\n\r\n".encode())
-        found = answer(made)
-    head, _, content = found.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 413") and b"application/problem+json" in head
-    assert json.loads(content)["code"] == "too_large"
-
-
-def test_unfinished_bodies_wait_in_files_without_names(serve: Serve) -> None:
-    status = Path("/proc/self/status")
-    if not status.is_file():
-        pytest.skip("how much memory is in use is read from /proc, which is Linux's")
-
-    def megabytes() -> int:
-        return int(status.read_text().split("VmRSS:")[1].split()[0]) // 1024
-
-    port, before = serve(), megabytes()
-    head = START + b"Cookie: x\r\nContent-Length: 25000000\r\n\r\n"
-    unfinished = [connect(port, head + bytes(10_000_000)) for _ in range(20)]
-    assert ask(port).startswith(b"HTTP/1.1 200")
-    assert megabytes() - before < 100
-    for each in unfinished:
-        each.close()
+def test_an_address_counts_as_its_network(one: str, other: str, is_same: bool) -> None:
+    assert (connections._network_of((one, 1)) == connections._network_of((other, 1))) is is_same
