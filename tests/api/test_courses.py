@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from attendance.models import AuditEvent, Role
 from support.service import Service, problem
 
@@ -61,6 +63,13 @@ def test_what_makes_no_sense_is_refused_by_field(service: Service) -> None:
     assert problem(client.get("/courses?limit=0")) == (422, "invalid")
     assert problem(client.get("/courses?cursor=nonsense")) == (422, "cursor")
     assert problem(client.get("/courses/99999999999")) == (404, "not_found")
+
+
+@pytest.mark.parametrize("zone", ["localtime", "Factory", "posixrules", "posix/UTC", "right/UTC", "../UTC", ""])
+def test_a_time_zone_means_the_same_on_every_machine(sqlite_service: Service, zone: str) -> None:
+    answer = sqlite_service.admin().post("/courses", json={**NEW, "timezone": zone})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json["errors"]] == ["timezone"]
 
 
 def test_an_admin_staffs_a_course_and_appoints_for_enrolment(service: Service) -> None:

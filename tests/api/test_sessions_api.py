@@ -451,7 +451,13 @@ def test_sessions_besides_the_schedule(group: Class, service: Service) -> None:
     backwards = {"starts_at": times["ends_at"], "ends_at": times["starts_at"]}
     assert problem(group.client.post(path, json=backwards)) == (422, "dates")
     assert problem(group.client.post(path, json={**times, "late_after": "2026-11-25T07:59:00Z"})) == (422, "dates")
-    assert problem(group.client.post(path, json={**times, "starts_at": "2026-11-25T09:00:00"})) == (422, "invalid")
+    for moment, says in (
+        ("2026-11-25T09:00:00", "offset from UTC at its end: write 2026-11-25T09:04:00+01:00"),
+        ("25.11.2026 09:00", "such as 2026-11-25T09:04:00+01:00"),
+        (1764057600, "such as 2026-11-25T09:04:00+01:00"),
+    ):
+        refused = group.client.post(path, json={**times, "starts_at": moment})
+        assert problem(refused) == (422, "invalid") and says in refused.json["errors"][0]["message"]
     assert problem(group.client.post(path, json={"starts_at": times["starts_at"]})) == (422, "invalid")
     group.lead_client.post(f"/courses/{group.course}/archive")
     assert problem(group.client.post(path, json=times)) == (409, "course_archived")
