@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import logging
 import threading
 import time
@@ -42,6 +43,10 @@ class Link:
         self.ray = connect(self._address)
         from ray import serve
 
+        # Ray prints a page of each machine that is lost, whatever it is told of logs
+        worker: Any = importlib.import_module("ray._private.worker")
+        worker.print_to_stdstream = self._reported
+
         try:
             # a copy of its own: Serve keeps one for all of the process, which would end for all of it
             self.handle = copy.copy(serve.get_app_handle(APPLICATION))
@@ -60,6 +65,10 @@ class Link:
         ending = threading.Thread(target=_let_go, args=(self.handle,), name="letting go", daemon=True)
         ending.start()
         ending.join(_ENDING_SECONDS)
+
+    def _reported(self, data: dict[str, Any], ignore_prefix: bool) -> None:
+        for line in "\n".join(data["lines"]).splitlines()[:1]:
+            self.outage.noticed(f"Ray reports: {line:.300}")
 
     def find_roll(self) -> None:
         self.roll = the_roll(self.ray)

@@ -623,12 +623,23 @@ def test_a_body_without_a_length_is_read_no_further_than_allowed(small_lesson: C
     assert 0 < body.given < 500_000
 
 
-def test_more_frames_in_a_second_than_allowed_have_to_wait(small_lesson: Class) -> None:
-    answers = [small_lesson.post(b"", type_="image/jpeg") for _ in range(12)]
+@pytest.mark.parametrize("path", ["/sessions/{}/frames", "/recognize"])
+def test_more_frames_in_a_second_than_allowed_have_to_wait(small_lesson: Class, path: str) -> None:
+    def send(client: Client, path: str) -> TestResponse:
+        return client.post(path.format(small_lesson.session), data=b"", content_type="image/jpeg")
+
+    # who may not send to this session does not use up what its course may send
+    stranger = small_lesson.service.program(small_lesson.service.user())
+    assert {send(stranger, "/sessions/{}/frames").status_code for _ in range(12)} == {403}
+    answers = [send(small_lesson.client, path) for _ in range(12)]
+    assert answers[0].status_code == 422
     refused = [answer for answer in answers if answer.status_code == 429]
     assert refused and refused[0].headers["Retry-After"] == "1"
     assert problem(refused[0]) == (429, "too_many_requests")
-    assert problem(small_lesson.client.post("/recognize", data=b"", content_type="image/png"))[0] == 422
+    # neither counts for the other, nor one token's for another's
+    other = "/recognize" if "frames" in path else "/sessions/{}/frames"
+    assert problem(send(small_lesson.client, other))[0] == 422
+    assert problem(send(small_lesson.admin, "/recognize"))[0] == 422
 
 
 def multipart(*parts: tuple[str, str, bytes]) -> dict[str, Any]:

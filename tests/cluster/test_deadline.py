@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -45,6 +47,49 @@ def test_what_would_be_late_is_not_begun_while_others_are_at_work() -> None:
     # what is alone may find that work takes less time now
     with pace.work(Deadline(1.0, clock)):
         pass
+
+
+def test_a_recognizer_begins_nothing_for_who_has_gone_and_ends_what_it_has_begun() -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
+    from cluster.refusal import Refusal
+    from cluster.replica import Replica
+
+    replica = object.__new__(Replica)
+    replica._pace, replica._pool = Pace(), ThreadPoolExecutor(1)
+    go, ended, begun = threading.Event(), threading.Event(), []
+
+    def long(check: Callable[[], None]) -> str:
+        begun.append("long")
+        try:
+            assert go.wait(30)
+            check()
+            return "in time"
+        finally:
+            ended.set()
+
+    def short(check: Callable[[], None]) -> str:
+        begun.append("short")
+        return "in time"
+
+    async def ask() -> list[object]:
+        first = asyncio.create_task(replica._run(long, Deadline(30.0)))
+        while not begun:
+            await asyncio.sleep(0.001)
+        waiting = asyncio.create_task(replica._run(short, Deadline(0.05)))
+        gone = asyncio.create_task(replica._run(short, Deadline(30.0)))
+        await asyncio.sleep(0.1)
+        for task in (first, gone):
+            task.cancel()
+        await asyncio.sleep(0)
+        go.set()
+        found = await asyncio.gather(first, waiting, gone, return_exceptions=True)
+        return [*found, await replica._run(short, Deadline(30.0))]
+
+    given_up, late, gone, next_one = asyncio.run(ask())
+    assert isinstance(given_up, asyncio.CancelledError) and isinstance(gone, asyncio.CancelledError)
+    assert isinstance(late, Refusal) and late.code == "deadline"
+    assert ended.is_set() and next_one == "in time"
+    assert begun == ["long", "short"], "only what somebody waits for"
 
 
 def test_whoever_is_begun_or_refused_leaves_no_place_behind() -> None:

@@ -222,8 +222,10 @@ def test_pictures_that_wait_are_not_decoded_yet(threads: ThreadPoolExecutor, mon
     assert len(decoded) == 6
 
 
-def test_a_waiting_thread_that_is_stopped_leaves_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("its_turn", [False, True], ids=["before its turn", "just after it was given its turn"])
+def test_a_waiting_thread_that_is_stopped_leaves_its_place(monkeypatch: pytest.MonkeyPatch, its_turn: bool) -> None:
     gate, held = make_gate(), Held()
+    wait = threading.Event.wait
     with ThreadPoolExecutor(1) as pool:
         (inside,) = fill(gate, held, pool, 1, 0)
 
@@ -231,16 +233,26 @@ def test_a_waiting_thread_that_is_stopped_leaves_its_place(monkeypatch: pytest.M
             pass
 
         def stopped(self: threading.Event, timeout: float | None = None) -> bool:
+            if its_turn:
+                held.go.set()
+                assert wait(self, 30)
             raise Stopped
 
+        # of this thread alone: whoever has the turn goes on
+        mine = threading.current_thread()
         with monkeypatch.context() as patch:
-            patch.setattr(threading.Event, "wait", stopped)
+            patch.setattr(
+                threading.Event,
+                "wait",
+                lambda self, timeout=None: (stopped if threading.current_thread() is mine else wait)(self, timeout),
+            )
             with pytest.raises(Stopped):
                 gate.run(int)
-        assert (gate.inside, gate.waiting) == (1, 0)
+        assert (gate.inside, gate.waiting) == (0 if its_turn else 1, 0)
         held.go.set()
         inside.result(30)
     assert (gate.inside, gate.waiting) == (0, 0)
+    assert gate.run(lambda: "free again") == "free again"
 
 
 def test_the_wait_that_is_told_grows_with_what_is_ahead() -> None:

@@ -207,6 +207,33 @@ def test_a_refused_file_is_not_tried_again_until_something_changes(
     assert loader.current is before
 
 
+def test_a_file_that_cannot_be_read_for_a_moment_is_tried_again(
+    loader: ClassifierLoader[Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may hold it, and nothing about the file itself changes when it lets go."""
+
+    def held(path: Path) -> bytes:
+        raise ModelError(f"{path} cannot be read: it is held by another process")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("recognizer.loader.read_model_file", held)
+        publish(folder, make_artifact("v2", created_at="2026-02-01"), {})
+        with pytest.raises(ModelError, match="held by another"):
+            loader.load_now()
+    loader.start_watching()
+    assert wait_until(lambda: version_of(loader) == "v2", 30)
+
+
+def test_a_model_is_not_withdrawn_by_a_manifest_that_cannot_be_read(
+    loader: ClassifierLoader[Any], folder: Path
+) -> None:
+    (folder / MODEL_FILE).unlink()
+    (folder / MANIFEST_FILE).write_text("no list at all")
+    with pytest.raises(ModelNotFoundError):
+        loader.load_now()
+    assert version_of(loader) == "v1" and loader.status().current is not None
+
+
 def test_moving_the_manifest_away_lets_a_model_put_there_by_hand_in(
     loader: ClassifierLoader[Any], folder: Path
 ) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from errors import ModelNotFoundError
+from errors import BusyError, ModelNotFoundError
 from recognizer import pipeline
 from recognizer.classifier import FaceClassifier
 from recognizer.detector import FaceDetector
@@ -134,6 +134,19 @@ def test_beyond_the_cap_the_smaller_faces_are_counted_and_not_embedded(
     assert names(result) == ["person-3", "person-5"]
     assert result.skipped_faces == 1
     assert classifier.calls == [2], "not all faces of the picture went in one batch"
+
+
+@pytest.mark.parametrize("tracker", [None, Tracker(2)], ids=["a picture", "a camera"])
+def test_work_that_nobody_waits_for_ends_before_faces_are_embedded(
+    build: Build, group: RGBImage, centroids: dict[str, FloatArray], tracker: Tracker | None
+) -> None:
+    def check() -> None:
+        raise BusyError("too late", code="deadline")
+
+    classifier = NearestCentroid(centroids)
+    with pytest.raises(BusyError, match="too late"):
+        build(models=Models(classifier)).recognize(group, check=check, tracker=tracker)
+    assert classifier.calls == []
 
 
 def test_a_picture_without_faces_gives_an_empty_result(build: Build) -> None:
