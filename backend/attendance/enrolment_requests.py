@@ -78,6 +78,8 @@ def approve(db: Session, actor: Actor, request_ids: Sequence[int], now: datetime
                 student = _student(db, actor, asked, now)
                 enrolments.enrol_student(db, actor, course, student, now, asked.starts_on, asked.ends_on)
             except ConflictError as error:
+                if error.code == "duplicate":  # created by somebody else just now, and the transaction is over
+                    raise
                 left.append(Left(request_id, error.code, str(error)))
                 continue
             approved += 1

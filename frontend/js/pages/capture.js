@@ -21,9 +21,9 @@ export default function CapturePage({ id }) {
   const loaded = useGet(`/students/${id}`);
   const student = /** @type {Api.Student | undefined} */ (loaded.data);
   if (!student) return html`<main class="page" id="main"><${ProblemNote} problem=${loaded.problem} retry=${loaded.reload} />${!loaded.problem && html`<${Skeleton} />`}</main>`;
-  if (student.has_consent) return html`<${Room} student=${student} />`;
+  if (student.has_consent && student.may_manage) return html`<${Room} student=${student} />`;
   return html`<${Page} title=${t("capture.title", { name: student.name })} back=${{ href: `#/students/${id}`, text: student.name }}>
-    <${Empty} title=${t("capture.no_consent")} text=${t("capture.no_consent_text", { name: student.name })} action=${html`<a role="button" href=${`#/students/${id}`}>${t("capture.to_consent")}</a>`} />
+    ${!student.may_manage ? html`<p class="note">${t("consent.not_yours")}</p>` : html`<${Empty} title=${t("capture.no_consent")} text=${t("capture.no_consent_text", { name: student.name })} action=${html`<a role="button" href=${`#/students/${id}`}>${t("capture.to_consent")}</a>`} />`}
   </${Page}>`;
 }
 
