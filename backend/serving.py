@@ -281,6 +281,8 @@ def _log_to(path: Path, console: int) -> None:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=handlers, force=True
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # a line for each request that waits for a thread, just when there are many
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 
 def _stop(*_: object) -> NoReturn:

@@ -147,7 +147,7 @@ class RayRecognizer:
                 link.answered()
             except BackPressureError as error:
                 raise BusyError(
-                    "more pictures are being sent than the cluster can recognise; try again in 1 s",
+                    "more pictures are being sent than the cluster can recognise; try again in a moment",
                     retry_after=1,
                     code="queue_full",
                 ) from error
@@ -165,7 +165,7 @@ class RayRecognizer:
                 link.outage.noticed(f"it does not answer ({type(error).__name__})")
                 link.failed()
                 raise BusyError(
-                    "the cluster does not answer at this moment; try again in 2 s", retry_after=2, code="cluster_away"
+                    "the cluster does not answer at this moment; try again soon", retry_after=2, code="cluster_away"
                 ) from error
             if isinstance(answer, Refusal):
                 raise answer.error()
