@@ -58,9 +58,11 @@ def check_scaler(scaler: object, dimension: int) -> None:
     if features != dimension:
         raise ModelFormatError(f"the scaler expects {features} numbers per face, the classifier {dimension}")
     for name, used in (("mean_", "with_mean"), ("scale_", "with_std")):
-        if state.get(used, True):
+        if type(state.get(used)) is not bool:
+            raise ModelFormatError(f"the scaler's {used} is neither true nor false")
+        if state[used]:
             _numbers(state, name, (dimension,))
-    if state.get("with_std", True) and not (state["scale_"] > 0).all():
+    if state["with_std"] and not (state["scale_"] > 0).all():
         raise ModelFormatError("the scaler divides by zero or by a negative number")
 
 

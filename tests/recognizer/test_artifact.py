@@ -121,6 +121,7 @@ CENTROIDS = np.zeros((3, DIMENSION), np.float32)
         ({"scaler": MinMaxScaler()}, "expected a StandardScaler, got MinMaxScaler"),
         ({"scaler": StandardScaler().fit(np.eye(4))}, "the scaler expects 4 numbers per face, the classifier 16"),
         ({"scaler": StandardScaler()}, "the scaler does not say how many numbers"),
+        ({"scaler": StandardScaler().fit(np.eye(16)).set_params(with_std=None)}, "with_std is neither true nor false"),
         ({"threshold": float("nan")}, "threshold must be a finite number"),
         ({"threshold": np.float64(0.5)}, "threshold must be a finite number, not float64"),
         ({"threshold": True}, "threshold must be a finite number, not bool"),
