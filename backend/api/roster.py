@@ -22,8 +22,10 @@ from attendance.enrolments import EnrolmentState
 from attendance.models import EnrolmentRequest
 from attendance.people import LONGEST_EMAIL, LONGEST_NAME
 from attendance.roster_columns import Column
-from attendance.roster_files import ENCODINGS, MOST_BYTES, Delimiter
+from attendance.roster_files import ENCODINGS, MOST_BYTES, WORKBOOK, Delimiter
 from attendance.roster_plan import Options, Report
+from attendance.roster_rows import MOST_SHOWN
+from attendance.roster_workbooks import MOST_ROWS
 from attendance.scopes import Scope
 from attendance.spreadsheets import CSV_TYPE
 from errors import InvalidRequestError
@@ -33,14 +35,15 @@ blueprint = Blueprint(
 )
 
 PART = "file"
-TYPES = ("text/csv", "text/plain", "text/tab-separated-values", "application/vnd.ms-excel")
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+TYPES = ("text/csv", "text/plain", "text/tab-separated-values", "application/vnd.ms-excel", _XLSX)
 _FORM = "multipart/form-data"
 _FORM_BYTES = 2**16  # what a form may add to its file
 _FILE: dict[str, Any] = {"type": "string", "format": "binary"}
 _BODY_DOC = {
     "required": True,
-    "description": f"the file of comma-separated values, at most {MOST_BYTES:,} bytes and "
-    f"{roster_files.MOST_ROWS:,} rows: as it is, or as the part {PART} of a form. What its columns are goes into the "
+    "description": f"comma-separated values or an Excel workbook (.xlsx), at most {MOST_BYTES:,} bytes and "
+    f"{MOST_ROWS:,} rows: as it is, or as the part {PART} of a form. What its columns are goes into the "
     "query in both cases",
     "content": {
         **{kind: {"schema": _FILE} for kind in TYPES},
@@ -130,9 +133,14 @@ class RosterEntrySchema(ma.Schema):
 class FileQuery(ma.Schema):
     """How to read the file; by default that is found out."""
 
-    encoding = ma.fields.String(load_default=None, validate=ma.validate.OneOf(list(ENCODINGS)))
+    encoding = ma.fields.String(load_default=None, validate=ma.validate.OneOf([*ENCODINGS, WORKBOOK]))
     delimiter = ma.fields.Enum(Delimiter, by_value=True, load_default=None)
-    header = ma.fields.Boolean(load_default=None, metadata={"description": "whether the first row names the columns"})
+    header = ma.fields.Boolean(
+        load_default=None,
+        metadata={
+            "description": "whether the first row names the columns; where columns are given by number, it does not"
+        },
+    )
 
 
 def _column(what: str) -> Text:
@@ -149,12 +157,16 @@ class ImportQuery(FileQuery):
     email = _column("the e-mail address")
     starts_on = _column("the first day of the enrolment")
     ends_on = _column("the last day of the enrolment")
+    role = _column("the role, where others than students are in the file too")
     default_start = Day(
         load_default=None,
         metadata={"description": "first day of new enrolments for which the file has none; default: today"},
     )
     end_missing = ma.fields.Boolean(
         load_default=False, metadata={"description": "enrolments of students who are not in the file end today"}
+    )
+    skip_others = ma.fields.Boolean(
+        load_default=False, metadata={"description": "rows that are of no student are left out"}
     )
     dry_run = ma.fields.Boolean(load_default=True, metadata={"description": "only say what would change"})
 
@@ -189,6 +201,11 @@ class RosterPreviewSchema(ma.Schema):
     )
     delimiter = ma.fields.Enum(Delimiter, by_value=True, required=True, attribute="table.delimiter")
     header = ma.fields.List(ma.fields.String(), required=True, allow_none=True, attribute="table.header")
+    header_is_certain = ma.fields.Boolean(
+        required=True,
+        attribute="table.header_is_certain",
+        metadata={"description": "if not, an import must say whether the first row names the columns"},
+    )
     columns = ma.fields.Integer(required=True, attribute="table.width")
     row_count = ma.fields.Function(
         lambda preview: len(preview.table.rows),
@@ -197,6 +214,12 @@ class RosterPreviewSchema(ma.Schema):
     )
     rows = ma.fields.List(ma.fields.Nested(FileRowSchema), required=True, metadata={"description": "the first"})
     mapping = _Mapping()
+
+
+class NoStudentSchema(ma.Schema):
+    row = ma.fields.Integer(required=True)
+    shown = ma.fields.String(required=True, metadata={"description": "what stands in the row, cut short"})
+    reason = ma.fields.String(required=True)
 
 
 class RosterReportSchema(ma.Schema):
@@ -229,6 +252,12 @@ class RosterReportSchema(ma.Schema):
     )
     errors = ma.fields.List(ma.fields.Nested(ProblemError), required=True, metadata={"description": "the first 200"})
     error_total = ma.fields.Integer(required=True)
+    others = ma.fields.List(
+        ma.fields.Nested(NoStudentSchema),
+        required=True,
+        metadata={"description": "rows that are of no student, the first 200; errors unless skip_others"},
+    )
+    other_total = ma.fields.Integer(required=True)
 
 
 @blueprint.route("/courses/<id:course_id>/roster")
@@ -341,8 +370,12 @@ class RosterImport(MethodView):
     @blueprint.response(200, RosterReportSchema)
     def post(self, query: dict[str, Any], course_id: int) -> Any:
         """Enrol who is in a file, or ask an admin to; what is wrong with any row leaves everything as it was"""
-        table = _table(course_id, {name: query.pop(name) for name in ("encoding", "delimiter", "header")})
-        dry_run, kept = query.pop("dry_run"), {name: query.pop(name) for name in ("default_start", "end_missing")}
+        how = {name: query.pop(name) for name in ("encoding", "delimiter", "header")}
+        dry_run = query.pop("dry_run")
+        kept = {name: query.pop(name) for name in ("default_start", "end_missing", "skip_others")}
+        if how["header"] is None and query and all(where.isdecimal() for where in query.values()):
+            how["header"] = False
+        table = _table(course_id, how)
         options = Options({Column(name): where for name, where in query.items()}, **kept)
         if dry_run:
             with reading() as db:
@@ -387,4 +420,6 @@ def _reported(report: Report, table: roster_files.Table, *, committed: bool) -> 
         "ended_students": report.ended_students,
         "errors": report.errors.first,
         "error_total": report.errors.total,
+        "others": report.others[:MOST_SHOWN],
+        "other_total": len(report.others),
     }

@@ -5,8 +5,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC
-from functools import cache
-from importlib.resources import files
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +12,7 @@ import marshmallow as ma
 from flask import request
 from werkzeug.routing import IntegerConverter
 
+from attendance.days import is_timezone
 from errors import InvalidRequestError, PreconditionRequiredError, StaleVersionError
 
 LARGEST_ID = 2**31 - 1
@@ -121,15 +120,9 @@ class Day(ma.fields.Date):
 
 def check_timezone(name: str) -> None:
     """A validator for IANA time zones."""
-    if name not in _time_zones():
+    if not is_timezone(name):
         raise ma.ValidationError("is not a time zone; name one such as Europe/Berlin, America/New_York or UTC")
     ZoneInfo(name)
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    """The names that mean the same everywhere: without ``localtime``, which is whatever the server is set to."""
-    return frozenset((files("tzdata") / "zones").read_text("utf-8").split()) - {"Factory"}
 
 
 class PageQuery(ma.Schema):

@@ -16,7 +16,7 @@ LONGEST_KEY = 200  # characters; a letter can become three when its case is fold
 # What an erased student is called; nobody else may be.
 _ERASED = "erased-"
 
-_MARKS = frozenset("-_. ")
+_MARKS = frozenset("-_. @+")  # the last two of e-mail addresses, where a school has no other ids
 # Letters, marks that belong to a letter, decimal digits.
 _CATEGORIES = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd"})
 # Letters and marks that show nothing (Unicode: default ignorable code points), so that two ids would look the same.
@@ -53,11 +53,11 @@ def problem(external_id: str) -> str | None:
         return f"has {len(external_id)} characters, more than {LONGEST}"
     wrong = next((character for character in external_id if not _is_allowed(character)), None)
     if wrong is not None:
-        return f"contains {_shown(wrong)}; use letters, digits, '-', '_', '.' and single spaces between them"
+        return f"contains {_shown(wrong)}; use letters, digits, '-', '_', '.', '@', '+' and single spaces between them"
     if external_id[0] in " ." or external_id[-1] in " .":
         return "begins or ends with a space or a dot, which Windows leaves out of folder names"
-    if external_id[0] == "-":
-        return "begins with '-', which spreadsheets take for a formula and programs for an option"
+    if external_id[0] in "-@+":
+        return f"begins with '{external_id[0]}', which spreadsheets take for a formula and programs for an option"
     if unicodedata.category(external_id[0]) in ("Mn", "Mc"):
         return "begins with a mark that belongs to a letter before it"
     if "  " in external_id:

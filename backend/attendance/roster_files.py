@@ -1,4 +1,5 @@
-"""A roster as a file of comma-separated values, from whatever program wrote it: the bytes become rows of cells.
+"""A roster as a file of comma-separated values or a workbook, from whatever program wrote it: the bytes become rows of
+cells.
 
 Nothing is guessed behind anybody's back: what was found out is told, with whether it is certain, and may be said
 otherwise.
@@ -8,18 +9,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 import charset_normalizer
 
+from attendance import roster_workbooks
 from attendance.roster_columns import is_header, plain
+from attendance.roster_workbooks import MOST_COLUMNS, MOST_ROWS, Row
 from errors import InvalidRequestError, TooLargeError
 
 MOST_BYTES = 5 * 2**20
-MOST_ROWS = 20_000
-MOST_COLUMNS = 100
+WORKBOOK = "workbook"
+_OLD_WORKBOOK, _ZIP = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PK\x03\x04"
 
 # What a caller may name, and the codec of Python for it.
 ENCODINGS = {
@@ -70,24 +73,18 @@ _LOOKED_AT = 50  # records, to find out the delimiter and whether there is a hea
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """number: as a spreadsheet program counts, from 1, the header and empty ones included."""
-
-    number: int
-    cells: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Table:
-    """encoding: a key of ENCODINGS. encoding_is_certain: whether it was named or can be told, not guessed.
-    other_encodings: which the bytes could be in as well. header: the first row, when it names the columns. rows: the
-    others, empty ones left out. width: cells of the widest row."""
+    """encoding: a key of ENCODINGS, or WORKBOOK. encoding_is_certain: whether it was named or can be told, not guessed.
+    other_encodings: which the bytes could be in as well. header: the first row, when it names the columns.
+    header_is_certain: whether that was said or can be told. rows: the others, empty ones left out. width: cells of the
+    widest row."""
 
     encoding: str
     encoding_is_certain: bool
     other_encodings: tuple[str, ...]
     delimiter: Delimiter
     header: tuple[str, ...] | None
+    header_is_certain: bool
     rows: tuple[Row, ...]
     width: int
 
@@ -99,24 +96,33 @@ def read(
     columns): default: found out. Raises TooLargeError, InvalidRequestError."""
     if len(data) > MOST_BYTES:
         raise TooLargeError(f"the file has {len(data):,} bytes, more than the {MOST_BYTES:,} allowed; split it")
-    found = Found(encoding, True, ()) if encoding else find_encoding(data)
-    text = _decoded(data, found.encoding)
-    first_line = text.split("\n", 1)[0].strip().casefold()
-    if first_line[:4] == "sep=" and len(first_line) <= 5:  # Excel's own remark, which it does not show
-        text = text.split("\n", 1)[1] if "\n" in text else ""
-        named = next((each for each, sign in _SIGNS.items() if f"sep={sign}".strip() == first_line), None)
-        delimiter = delimiter or named
-    delimiter = delimiter or _find_delimiter(text)
-    rows = list(_rows(text, delimiter))
+    if data.startswith(_OLD_WORKBOOK):
+        raise InvalidRequestError(
+            "this is a workbook of an old Excel (.xls); open it and save it as .xlsx or as CSV", code="workbook"
+        )
+    if data.startswith(_ZIP):
+        found, delimiter = Found(WORKBOOK, True, ()), Delimiter.COMMA
+        rows = list(roster_workbooks.rows(data))
+    else:
+        found = Found(encoding, True, ()) if encoding and encoding != WORKBOOK else find_encoding(data)
+        text = _decoded(data, found.encoding)
+        first_line = text.split("\n", 1)[0].strip().casefold()
+        if first_line[:4] == "sep=" and len(first_line) <= 5:  # Excel's own remark, which it does not show
+            text = text.split("\n", 1)[1] if "\n" in text else ""
+            named = next((each for each, sign in _SIGNS.items() if f"sep={sign}".strip() == first_line), None)
+            delimiter = delimiter or named
+        delimiter = delimiter or _find_delimiter(text)
+        rows = list(_rows(text, delimiter))
+    is_certain = header is not None
     if header is None:
-        header = is_header([row.cells for row in rows[:_LOOKED_AT]])
+        header, is_certain = is_header([row.cells for row in rows[:_LOOKED_AT]])
     names = rows.pop(0).cells if header and rows else None
     if not rows:
         raise InvalidRequestError("the file holds no rows of students", code="no_rows")
     if len(rows) > MOST_ROWS:
         raise TooLargeError(f"the file has more than {MOST_ROWS:,} rows; split it", code="too_many_rows")
     width = max(len(names or ()), *(len(row.cells) for row in rows))
-    return Table(found.encoding, found.is_certain, found.others, delimiter, names, tuple(rows), width)
+    return Table(found.encoding, found.is_certain, found.others, delimiter, names, is_certain, tuple(rows), width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +244,3 @@ def _rows(text: str, delimiter: Delimiter) -> Iterator[Row]:
         if any(map(plain, cells)):
             given += 1
             yield Row(number, tuple(cells))
-
-
-def shown(rows: Sequence[Row], longest: int = 200) -> list[Row]:
-    """``rows`` with cells cut to ``longest`` characters, to be looked at."""
-    return [Row(row.number, tuple(cell[:longest] for cell in row.cells)) for row in rows]

@@ -18,9 +18,10 @@ from attendance.enrolments import forget_requests, lock_roster
 from attendance.models import Enrolment, EnrolmentRequest, Student, StudentStatus
 from attendance.parts import parts
 from attendance.roster_columns import Mapped, guess
-from attendance.roster_files import Row, Table, shown
+from attendance.roster_files import Table
 from attendance.roster_plan import Options, Plan, Report
 from attendance.roster_rows import MOST_SHOWN, RosterRow
+from attendance.roster_workbooks import Row, shown
 from errors import ConflictError, InvalidRequestError
 
 PREVIEWED = 20  # rows
@@ -56,6 +57,13 @@ def import_roster(db: Session, actor: Actor, course_id: int, table: Table, optio
             f"the encoding of this file is probably {table.encoding}, which is not certain; with a wrong one, names "
             f"would be wrong. Look at the preview, then say encoding={table.encoding}, or which one it is",
             code="encoding",
+        )
+    if not table.header_is_certain:
+        raise InvalidRequestError(
+            "it is not certain whether the first row of this file names the columns or is a student. Look at it, then "
+            "say header=true or header=false",
+            code="header",
+            errors=[{"field": "header", "message": "is not certain; say true or false"}],
         )
     plan = Plan(db, actor, course, table, options, now)
     report = plan.report

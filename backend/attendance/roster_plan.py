@@ -23,17 +23,19 @@ from attendance.models import Course, Enrolment, EnrolmentRequest, Student, Stud
 from attendance.parts import parts
 from attendance.roster_columns import Column, mapped
 from attendance.roster_files import Table
-from attendance.roster_rows import MOST_SHOWN, Errors, RosterRow, read_rows
+from attendance.roster_rows import MOST_SHOWN, Errors, NoStudent, RosterRow, read_rows
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """said: see ``roster_columns.mapped``. default_start: first day of new enrolments of which the file does not say
-    it; default: today in the course's time zone. end_missing: whether who is not in the file leaves the course."""
+    it; default: today in the course's time zone. end_missing: whether who is not in the file leaves the course.
+    skip_others: whether rows that are of no student are left out; else they are errors."""
 
     said: Mapping[Column, str]
     default_start: date | None = None
     end_missing: bool = False
+    skip_others: bool = False
 
 
 @dataclass(slots=True)
@@ -58,6 +60,8 @@ class Report:
     kept_rows: list[int] = field(default_factory=list)
     ended_students: list[str] = field(default_factory=list)
     errors: Errors = field(default_factory=Errors)
+    others: list[NoStudent] = field(default_factory=list)
+    """Rows that are of no student."""
 
 
 @dataclass(slots=True)
@@ -100,9 +104,10 @@ class Plan:
         self.course = course
         self.today = local_day(now, course.timezone)
         self.default_start = options.default_start or self.today
-        self.report = report = Report(mapped(table.header, table.width, options.said))
-        report.rows = len(table.rows)
-        rows = list(read_rows(table, report.mapping, report.errors))
+        cells = [row.cells for row in table.rows]
+        self.report = report = Report(mapped(table.header, table.width, options.said, cells))
+        rows = list(read_rows(table, report.mapping, report.errors, report.others, skip_others=options.skip_others))
+        report.rows = len(table.rows) - len(report.others)
         self.known = dict(_students(db, {row.key for row in rows}, enrollable_ids(db, actor, course.id)))
         self.periods = _periods_of(db, course.id)
         self._erasing = people.being_erased(db)

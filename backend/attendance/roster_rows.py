@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 from attendance import external_ids, people
 from attendance.roster_columns import Column, Mapped, plain
-from attendance.roster_files import Row, Table
+from attendance.roster_files import Table
+from attendance.roster_workbooks import Row
 
 MOST_SHOWN = 200
+_LONGEST_SHOWN = 100  # characters
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
+_WITH_TIME = re.compile(r"(.*\d)[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-]00:?00)?")
+_NAMED = re.compile(r"(\d{1,2})[-. /]([A-Za-z]{3})[a-z]*[-. /](\d{4}|\d{2})")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+# How Excel keeps days, counted from the end of 1899; these are of this century.
+_SERIAL = range(36_526, 73_050)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Programs write numbers so that Excel leaves their zeros, and pandas writes them as fractions.
+_KEPT_AS_TEXT = re.compile(r'="(.*)"|\'(\w.*)', re.DOTALL)
+_FRACTION = re.compile(r"\d+\.0")
+_STUDENT_ROLE = re.compile("student|learner|pupil|etudiant|eleve|studierende|schuler|estudiante|alumn|aluno")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,15 @@ class RosterRow:
     def said(self) -> RosterRow:
         """What the row says, wherever it stands."""
         return replace(self, number=0)
+
+
+@dataclass(frozen=True, slots=True)
+class NoStudent:
+    """A row that is of no student. shown: what stands in it, cut short. reason: why."""
+
+    row: int
+    shown: str
+    reason: str
 
 
 class Errors:
@@ -55,16 +76,52 @@ class Errors:
         return [error for _, error in sorted(self._all, key=lambda each: each[0])[:MOST_SHOWN]]
 
 
-def read_rows(table: Table, columns: Mapped, errors: Errors) -> Iterator[RosterRow]:
-    """The rows of ``table`` that can be read; what cannot is added to ``errors``."""
+def read_rows(
+    table: Table, columns: Mapped, errors: Errors, others: list[NoStudent], *, skip_others: bool = False
+) -> Iterator[RosterRow]:
+    """The rows of ``table`` that can be read; what cannot is added to ``errors``, and rows that are of no student to
+    ``others``, which are errors too unless ``skip_others``."""
     header = tuple(map(plain, table.header)) if table.header else None
+    ids = [row.cells[columns[Column.EXTERNAL_ID]].strip() for row in table.rows if _has(row, columns)]
+    are_fractions = bool(ids) and all(map(_FRACTION.fullmatch, ids))
     for row in table.rows:
+        row = Row(row.number, tuple(map(_as_meant, row.cells)))
+        reason = _why_no_student(row, columns)
+        if reason is not None:
+            shown = ", ".join(filter(None, map(plain, row.cells)))[:_LONGEST_SHOWN]
+            others.append(NoStudent(row.number, shown, reason))
+            if not skip_others:
+                errors.add(row.number, Column.EXTERNAL_ID, f"is of no student: {reason}; leave it out, or correct it")
+            continue
+        if are_fractions:
+            place = columns[Column.EXTERNAL_ID]
+            whole = row.cells[place].strip().removesuffix(".0")
+            row = Row(row.number, (*row.cells[:place], whole, *row.cells[place + 1 :]))
         before = errors.total
         _check_shape(row, header, errors)
         if errors.total == before:
             found = _read(row, columns, errors)
             if errors.total == before:
                 yield found
+
+
+def _has(row: Row, columns: Mapped) -> bool:
+    place = columns[Column.EXTERNAL_ID]
+    return place < len(row.cells) and bool(plain(row.cells[place]))
+
+
+def _as_meant(cell: str) -> str:
+    kept = _KEPT_AS_TEXT.fullmatch(cell.strip())
+    return cell if kept is None else (kept[1] if kept[1] is not None else kept[2]).replace('""', '"')
+
+
+def _why_no_student(row: Row, columns: Mapped) -> str | None:
+    place = columns.get(Column.ROLE)
+    if place is not None and place < len(row.cells):
+        role = "".join(each for each in unicodedata.normalize("NFKD", row.cells[place][:200]) if each.isascii())
+        if role.strip() and not _STUDENT_ROLE.search(role.casefold()):
+            return f"the role is {plain(row.cells[place])[:60]}"
+    return None if _has(row, columns) else "there is no id"
 
 
 def _check_shape(row: Row, header: Sequence[str] | None, errors: Errors) -> None:
@@ -120,9 +177,16 @@ def _nothing(row: Row) -> RosterRow:
 
 def _day(text: str) -> date | None:
     """Where day and month could be either way round nothing is guessed."""
-    iso, dotted = _ISO.fullmatch(text), _DOTTED.fullmatch(text)
+    midnight = _WITH_TIME.fullmatch(text)
+    text = midnight[1] if midnight else text
+    iso, dotted, named = _ISO.fullmatch(text), _DOTTED.fullmatch(text), _NAMED.fullmatch(text)
     try:
-        if iso:
+        if text.isascii() and text.isdecimal() and len(text) == 5 and int(text) in _SERIAL:
+            day = date(1899, 12, 30) + timedelta(days=int(text))
+        elif named and named[2].casefold() in _MONTHS:
+            year = int(named[3]) + (2000 if len(named[3]) == 2 else 0)
+            day = date(year, _MONTHS.index(named[2].casefold()) + 1, int(named[1]))
+        elif iso:
             day = date(int(iso[1]), int(iso[2]), int(iso[3]))
         elif dotted:
             day = date(int(dotted[3]), int(dotted[2]), int(dotted[1]))

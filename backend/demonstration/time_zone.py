@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from attendance.days import is_timezone
+
 _LOCALTIME = Path("/etc/localtime")
 
 
@@ -17,10 +19,9 @@ def local_time_zone(environ: Mapping[str, str] = os.environ) -> str:
     now = datetime.now().astimezone()
     later = (datetime.now() + timedelta(days=183)).astimezone()
     for name in _candidates(environ, now):
-        try:
-            zone = ZoneInfo(name)
-        except (KeyError, ValueError, OSError):  # no such zone, or a name that cannot be one
+        if not is_timezone(name):
             continue
+        zone = ZoneInfo(name)
         same_now = now.astimezone(zone).utcoffset() == now.utcoffset()
         if same_now and (name.startswith("Etc/") or later.astimezone(zone).utcoffset() == later.utcoffset()):
             return name

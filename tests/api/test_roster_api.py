@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 from werkzeug.test import TestResponse
 
-from attendance import roster_files
+from attendance import roster_files, roster_workbooks
 from attendance.models import AttendanceRecord, AuditEvent, Enrolment, MarkStatus, Role, Student, StudentStatus
 from support.service import Client, Service, problem, utc
 
@@ -175,7 +175,7 @@ def test_only_a_lead_changes_a_roster(service: Service, course: int, client: Cli
 
 
 def test_a_preview_shows_what_a_file_seems_to_be(service: Service, course: int, client: Client) -> None:
-    text = "Matrikelnummer;Vorname;Nachname;E-Mail\n" + "".join(f"{n};Jörg;Weiß {n};\n" for n in range(30))
+    text = "Matrikelnummer;Vorname;Nachname;E-Mail\n" + "".join(f"{7 * n};Jörg;Weiß {n};\n" for n in range(1, 31))
     answer = send(client, course, text.encode("cp1252"), act="preview")
     assert answer.status_code == 200
     assert (answer.json["encoding"], answer.json["encoding_is_certain"]) == ("windows-1252", False)
@@ -184,7 +184,7 @@ def test_a_preview_shows_what_a_file_seems_to_be(service: Service, course: int, 
     assert answer.json["header"] == ["Matrikelnummer", "Vorname", "Nachname", "E-Mail"]
     assert answer.json["mapping"] == {"external_id": 1, "first_name": 2, "last_name": 3, "email": 4}
     assert len(answer.json["rows"]) == 20
-    assert answer.json["rows"][0] == {"number": 2, "cells": ["0", "Jörg", "Weiß 0", ""]}
+    assert answer.json["rows"][0] == {"number": 2, "cells": ["7", "Jörg", "Weiß 1", ""]}
     with service.db() as db:
         assert db.query(Student).count() == 0
 
@@ -209,7 +209,7 @@ def test_too_large_a_file_is_refused(sqlite_service: Service) -> None:
     big = b"id,name\n" + b"s1,Anna\n" * (roster_files.MOST_BYTES // 8)
     assert problem(send(client, course, big)) == (413, "too_large")
     assert problem(send(client, course, big * 2)) == (413, "too_large")
-    many = "id,name\n" + "".join(f"s{number},Anna\n" for number in range(roster_files.MOST_ROWS + 1))
+    many = "id,name\n" + "".join(f"s{number},Anna\n" for number in range(roster_workbooks.MOST_ROWS + 1))
     assert problem(send(client, course, many)) == (413, "too_many_rows")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from attendance import roster_columns, roster_files
+from attendance import roster_columns, roster_files, roster_workbooks
 from attendance.roster_columns import Column
 from attendance.roster_files import Delimiter, Table, read
 from errors import InvalidRequestError, TooLargeError
@@ -143,8 +143,8 @@ def test_bytes_of_any_kind_are_read_or_refused() -> None:
 def test_too_much_is_refused() -> None:
     with pytest.raises(TooLargeError):
         read(b"x" * (roster_files.MOST_BYTES + 1))
-    rows = b"".join(b"s%d,x\n" % number for number in range(roster_files.MOST_ROWS))
-    assert len(read(b"id,name\n" + rows).rows) == roster_files.MOST_ROWS
+    rows = b"".join(b"s%d,x\n" % number for number in range(roster_workbooks.MOST_ROWS))
+    assert len(read(b"id,name\n" + rows).rows) == roster_workbooks.MOST_ROWS
     for data in (b"id,name\n" + rows + b"a,b\n", rows + b"a,b\n"):
         with pytest.raises(TooLargeError) as raised:
             read(data)

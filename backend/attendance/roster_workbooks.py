@@ -1,0 +1,105 @@
+"""The first sheet of an Excel workbook (.xlsx) as rows of text, read within bounds whatever the file claims."""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+
+from openpyxl import load_workbook
+
+from errors import InvalidRequestError, TooLargeError
+
+MOST_ROWS = 20_000
+MOST_COLUMNS = 100
+# Unpacked; a workbook of twenty thousand students has five.
+_MOST_BYTES = 60_000_000
+_MOST_PARTS = 500
+_LONGEST_CELL = 32_767  # characters, as Excel has it
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """number: as a spreadsheet program counts, from 1, the header and empty ones included."""
+
+    number: int
+    cells: tuple[str, ...]
+
+
+def rows(data: bytes) -> Iterator[Row]:
+    """Every row that is not empty of the first sheet that has any, up to one more than may be, and the header. Raises
+    InvalidRequestError, TooLargeError."""
+    try:
+        _check_size(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what openpyxl leaves out: styles, validations, charts
+            book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+            for sheet in book.worksheets:
+                sheet.reset_dimensions()  # what the file claims of its size
+                found = list(_rows_of(sheet))
+                if found:
+                    yield from found
+                    return
+    except (InvalidRequestError, TooLargeError):
+        raise
+    except Exception as error:  # openpyxl has no error of its own for a damaged file
+        raise InvalidRequestError(
+            "this looks like a workbook, but it cannot be read; open it and save it again as .xlsx or as CSV",
+            code="workbook",
+        ) from error
+
+
+def _check_size(data: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        parts = archive.infolist()
+        if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > _MOST_BYTES:
+            raise TooLargeError(
+                f"this workbook unpacks to more than {_MOST_BYTES:,} bytes; save the list of students alone, as CSV"
+            )
+        # the sizes in the list may be false: what is there more is not read
+        for part in parts:
+            with archive.open(part) as file:
+                left = part.file_size
+                while piece := file.read(2**20):
+                    left -= len(piece)
+                if left:
+                    raise zipfile.BadZipFile("a part has another size than the list says")
+
+
+def _rows_of(sheet: Any) -> Iterator[Row]:
+    given = 0
+    for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
+        cells = [_text(value) for value in values]
+        while cells and not cells[-1]:
+            cells.pop()
+        if len(cells) > MOST_COLUMNS:
+            message = f"has {len(cells):,} cells, more than {MOST_COLUMNS}"
+            raise InvalidRequestError(
+                f"row {number} {message}", code="workbook", errors=[{"row": number, "message": message}]
+            )
+        if any(cells):
+            given += 1
+            yield Row(number, tuple(cells))
+        if given >= MOST_ROWS + 2 or number > 10 * MOST_ROWS:
+            return
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time() else value.isoformat(" ", "seconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)[:_LONGEST_CELL].strip()
+
+
+def shown(rows: Sequence[Row], longest: int = 200) -> list[Row]:
+    """``rows`` with cells cut to ``longest`` characters, to be looked at."""
+    return [Row(row.number, tuple(cell[:longest] for cell in row.cells)) for row in rows]
