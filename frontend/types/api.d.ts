@@ -268,10 +268,16 @@ declare namespace Api {
     "other_encodings": (string)[];
     "delimiter": "comma" | "semicolon" | "tab" | "pipe";
     "header": (string)[] | null;
+    "header_is_certain": boolean;
     "columns": number;
     "row_count": number;
     "rows": (FileRow)[];
     "mapping": Record<string, number>;
+  }
+  interface NoStudent {
+    "row": number;
+    "shown": string;
+    "reason": string;
   }
   interface RosterReport {
     "committed": boolean;
@@ -294,6 +300,8 @@ declare namespace Api {
     "ended_students": (string)[];
     "errors": (ProblemError)[];
     "error_total": number;
+    "others": (NoStudent)[];
+    "other_total": number;
   }
   interface Consent {
     "id": number;

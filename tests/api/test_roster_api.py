@@ -423,3 +423,116 @@ def test_a_viewer_reads_a_roster(service: Service, course: int, client: Client) 
     commit(client, course, "id,name\ns1,Anna\n")
     assert len(service.program(viewer).get(f"/courses/{course}/roster").json["items"]) == 1
     assert problem(send(service.program(viewer), course, "id,name\ns1,Anna\n")) == (403, "role")
+
+
+CANVAS = """Student,ID,SIS User ID,SIS Login ID,Section,Homework 1 (1234),Final Score
+,,,,,Manual Posting,
+    Points Possible,,,,,10,(read only)
+"Example, Ada",1001,S2025001,ada1,MATH-1 01,9,90
+"Student, Test",1999,,7f3a9c,MATH-1 01,,
+"""
+MOODLE = """First name,Last name,ID number,Email address,Roles
+Ada,Example,2025001,ada@example.org,Student
+Tess,Teacher,900,tess@example.org,Non-editing teacher
+"""
+CLASSROOM = (
+    "Last Name,First Name,Email Address,Essay 1\nPoints,,,100\nExample,Ada,ada@example.org,90\nClass Average,,,85\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "students", "others"),
+    [
+        (CANVAS, {}, {"S2025001": "Example, Ada"}, [2, 3, 5]),
+        (MOODLE, {}, {"2025001": "Ada Example"}, [3]),
+        (
+            CLASSROOM,
+            {
+                "external_id": "Email Address",
+                "email": "Email Address",
+                "first_name": "First Name",
+                "last_name": "Last Name",
+            },
+            {"ada@example.org": "Ada Example"},
+            [2, 4],
+        ),
+        ('Student ID,Name\n="0012345",Ada\n\'0012346,Bo\n', {}, {"0012345": "Ada", "0012346": "Bo"}, []),
+        (",student_id,name\n0,2023001.0,Ada\n1,2023002.0,Bo\n2,,Cy\n", {}, {"2023001": "Ada", "2023002": "Bo"}, [4]),
+        ("id,name\n1.5,Ada\n2.0,Bo\n", {}, {"1.5": "Ada", "2.0": "Bo"}, []),
+    ],
+    ids=["canvas", "moodle", "classroom", "kept as text", "pandas", "no fractions"],
+)
+def test_files_of_other_systems_are_imported_as_they_are(
+    service: Service,
+    course: int,
+    client: Client,
+    text: str,
+    query: dict[str, str],
+    students: dict[str, str],
+    others: list[int],
+) -> None:
+    said = send(client, course, text, **query)
+    assert said.status_code == 200, said.json
+    assert [each["row"] for each in said.json["others"]] == others and said.json["other_total"] == len(others)
+    if others:  # on request only
+        refused = send(client, course, text, dry_run="false", **query)
+        assert problem(refused) == (422, "rows") and "is of no student" in refused.json["errors"][0]["message"]
+    done = commit(client, course, text, skip_others="true", **query)
+    assert (done["rows"], done["new"]) == (len(students), len(students))
+    with service.db() as db:
+        assert {each.external_id: each.name for each in db.query(Student)} == students
+
+
+def test_columns_given_by_number_mean_that_there_is_no_header(service: Service, course: int, client: Client) -> None:
+    numbers = {"external_id": "1", "last_name": "2", "first_name": "3"}
+    done = commit(client, course, "2025001,To,Minh\n2025002,Example,Ada\n", end_missing="true", **numbers)
+    assert (done["header"], done["new"], done["ended"]) == (False, 2, 0)
+    done = commit(client, course, "abc,From,Start\nxyz,Example,Ada\n", **numbers)
+    assert (done["header"], done["new"]) == (False, 2)
+    # where nothing tells, an import asks
+    unsure = "Student,Test\nExample,Ada\n"
+    said = {"external_id": "Student", "name": "Test"}
+    assert problem(send(client, course, unsure, dry_run="false", **said)) == (422, "header")
+    assert send(client, course, unsure, act="preview").json["header_is_certain"] is False
+    assert send(client, course, unsure, dry_run="false", header="true", **said).status_code == 200
+
+
+def test_a_number_that_only_counts_the_rows_is_no_id_unless_somebody_says_so(
+    service: Service, course: int, client: Client
+) -> None:
+    one, other = "Number,Name\n1,Ada\n2,Bo\n", "Number,Name\n1,Cy\n2,Di\n"
+    refused = send(client, course, one)
+    assert problem(refused) == (422, "mapping") and "only counts the rows" in refused.json["detail"]
+    assert send(client, course, one, act="preview").json["mapping"] == {"name": 2}
+    better = "Number,Enrolment No,Name\n1,2025-001,Ada\n2,2025-002,Bo\n"
+    assert send(client, course, better).json["mapping"] == {"external_id": 2, "name": 3}
+    assert commit(client, course, other, external_id="Number", name="Name")["new"] == 2
+
+
+def test_days_are_read_as_programs_write_them(service: Service, course: int, client: Client) -> None:
+    starts = ("2025-09-01 00:00:00", "2025-09-01T00:00:00Z", "1-Sep-25", "45901", "01.09.2025")
+    text = "Student ID;Name;Start\n" + "".join(f"2025-{n};A;{start}\n" for n, start in enumerate(starts))
+    commit(client, course, text)
+    assert set(map(tuple, enrolments(service).values())) == {(("2025-09-01", None),)}
+    refused = send(client, course, "Student ID;Name;Start\nx1;A;01/09/2025\nx2;B;2025-09-01 13:00\n")
+    assert [error[:2] for error in errors(refused)] == [(2, "starts_on"), (3, "starts_on")]
+
+
+@pytest.mark.parametrize("zone", ["localtime", "Factory", "posixrules", "right/Europe/Berlin", "posix/UTC", "Berlin"])
+def test_a_time_zone_means_the_same_on_every_machine(sqlite_service: Service, zone: str) -> None:
+    body = {"code": "X", "title": "X", "term": "1", "timezone": zone}
+    refused = sqlite_service.admin().post("/courses", json=body)
+    assert problem(refused) == (422, "invalid") and "Europe/Berlin" in refused.json["detail"]
+
+
+def test_a_moment_or_a_day_that_is_none_is_told_how_to_write_one(
+    sqlite_service: Service,
+) -> None:
+    admin, course = sqlite_service.admin(), sqlite_service.course()
+    times = {"starts_at": "2026-11-25T09:00:00", "ends_at": "25.11.2026"}
+    found = {
+        each["field"]: each["message"] for each in admin.post(f"/courses/{course}/sessions", json=times).json["errors"]
+    }
+    assert "2026-11-25T09:04:00+01:00" in found["starts_at"] and "offset" in found["starts_at"]
+    assert "2026-11-25T09:04:00+01:00" in found["ends_at"]
+    assert "2026-11-25" in admin.get(f"/courses/{course}/roster?on=25.11.2026").json["detail"]

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+from collections.abc import Sequence
+from datetime import datetime
+
+import openpyxl
 import pytest
 
 from attendance import roster_columns, roster_files, roster_workbooks
@@ -98,12 +104,75 @@ def test_rows_count_as_in_a_spreadsheet_program() -> None:
         ("Kennung,Wer\n17,Anna\n18,Ben\n", True),
         ("17,Anna\n18,Ben\n", False),
         ("anna,Anna\nben,Ben\n", False),
+        # surnames that are names of columns too
+        ("2025001,To,Minh\n2025002,Example,Ada\n2025003,Beispiel,Bruno\n", False),
+        ("2025001;From;Isak\n2025002;Example;Ada\n", False),
+        ("S25-1;Ende;Student\nS25-2;Example;Ada\n", False),
+        ("To,Minh,minh@example.org\nExample,Ada,ada@example.org\n", False),
+        ("id,Homework 1 (12)\n2025001,9\n2025002,8\n", True),
     ],
 )
 def test_a_header_is_told_from_a_student(text: str, header: bool) -> None:
     assert (read(text.encode()).header is not None) is header
     assert read(text.encode(), header=True).header is not None
     assert read(text.encode(), header=False).header is None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_certain"),
+    [
+        ("id,name\nanna,Anna\n", True),
+        ("To,Minh\nExample,Ada\n", False),
+        ("Student,Test\nExample,Ada\n", False),
+        ("2025001,To,Minh\n2025002,Example,Ada\n", True),
+        ("anna,Anna\nben,Ben\n", False),
+    ],
+)
+def test_whether_that_is_certain_is_told(text: str, is_certain: bool) -> None:
+    assert read(text.encode()).header_is_certain is is_certain
+    assert read(text.encode(), header=True).header_is_certain and read(text.encode(), header=False).header_is_certain
+
+
+def workbook(*rows: Sequence[object]) -> bytes:
+    book = openpyxl.Workbook()
+    book.active.title = "Notes"  # an empty sheet before the list
+    sheet = book.create_sheet("Class")
+    for row in rows:
+        sheet.append(row)
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def test_a_workbook_is_read_as_it_looks() -> None:
+    day = datetime(2025, 9, 1)
+    table = read(workbook(("Student ID", "Name", "Start"), (2025001, "Ada", day), (), ("007", "Zoë", "=1+1")))
+    assert (table.encoding, table.encoding_is_certain) == ("workbook", True)
+    assert (table.header, cells(table)) == (
+        ("Student ID", "Name", "Start"),
+        [("2025001", "Ada", "2025-09-01"), ("007", "Zoë")],
+    )
+    assert [row.number for row in table.rows] == [2, 4]
+
+
+def test_a_workbook_that_is_none_or_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = workbook(("id", "name"), *((f"s{n}", "Ada") for n in range(50)))
+    old = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(500)
+    for data, said in (
+        (old, "save it as .xlsx or as CSV"),
+        (good[:-40], "cannot be read"),
+        (b"PK\3\4x", "cannot be read"),
+    ):
+        with pytest.raises(InvalidRequestError, match=said) as raised:
+            read(data)
+        assert raised.value.code == "workbook"
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/sharedStrings.xml", bytes(70_000_000))
+    with pytest.raises(TooLargeError):
+        read(bomb.getvalue())
+    monkeypatch.setattr(roster_workbooks, "MOST_ROWS", 20)
+    assert len(list(roster_workbooks.rows(good))) == 22
 
 
 @pytest.mark.parametrize(

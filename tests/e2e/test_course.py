@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from itertools import count
 from typing import Any
 
+import openpyxl
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -45,17 +47,19 @@ def choose_file(page: Page, name: str, data: bytes) -> None:
 def test_a_roster_is_imported(course_page: Callable[..., tuple[Page, Course]]) -> None:
     page, _ = course_page(email=ROBIN)
     button(page, "Import").click()
+    choose_file(page, "class.xls", bytes.fromhex("d0cf11e0a1b11ae1") + b" a workbook")
+    expect(page.get_by_role("alert")).to_contain_text("class.xls is a workbook")
     choose_file(page, "class.xlsx", b"PK\x03\x04 a workbook")
-    expect(page.get_by_role("alert")).to_contain_text("class.xlsx is a workbook")
+    expect(page.get_by_role("alert")).to_contain_text("save it again as .xlsx")
 
     head = "Matrikelnummer;Nachname;Vorname;Fach;Mail\n"
     good = "77-1;Müller;Zoë;Botanik;zoe@example.org\n77-2;Ångström;Élodie;Botanik;\n"
     choose_file(page, "class.csv", (head + good + "77-3;;;;\n").encode("cp1252"))
     expect(page.get_by_text("Are the names right?")).to_be_visible()
     expect(page.get_by_label("Nachname")).to_have_value("last_name")
-    page.get_by_label("Letters are written in").select_option("macintosh")
+    page.get_by_label("Text encoding").select_option("macintosh")
     expect(page.get_by_text("Müller")).to_have_count(0)
-    page.get_by_label("Letters are written in").select_option("windows-1252")
+    page.get_by_label("Text encoding").select_option("windows-1252")
     expect(page.get_by_text("Müller, Ångström")).to_be_visible()
 
     button(page, "Check the rows").click()
@@ -71,6 +75,44 @@ def test_a_roster_is_imported(course_page: Callable[..., tuple[Page, Course]]) -
     button(page, "Go to the roster").click()
     expect(row(page, "Zoë Müller")).to_contain_text("no consent")
     expect(row(page, "Élodie Ångström")).to_be_visible()
+
+
+def test_the_import_asks_what_is_not_certain(course_page: Callable[..., tuple[Page, Course]]) -> None:
+    page, _ = course_page(email=ROBIN)
+    button(page, "Import").click()
+    # as Canvas exports it, in a workbook: two rows are of no student
+    book = openpyxl.Workbook()
+    for cells in (
+        ("Student", "ID", "SIS User ID", "Homework 1 (12)"),
+        ("    Points Possible", None, None, 10),
+        ("Example, Ada", 1001, "78-1", 9),
+        ("Student, Test", 1999, None, None),
+    ):
+        book.active.append(cells)
+    data = io.BytesIO()
+    book.save(data)
+    choose_file(page, "gradebook.xlsx", data.getvalue())
+    expect(page.get_by_label("SIS User ID")).to_have_value("external_id")
+    expect(page.get_by_label("Text encoding")).to_have_count(0)
+    button(page, "Check the rows").click()
+    expect(page.get_by_text("2 rows are not students.")).to_be_visible()
+    page.get_by_label("Leave these rows out").check()
+    expect(page.locator(".counts .new")).to_contain_text("1")
+    button(page, "Back to the columns").click()
+    button(page, "Another file").click()
+
+    choose_file(page, "surnames.csv", b"To,Minh\nExample,Ada\nBeispiel,Bruno\n")
+    expect(page.get_by_text("Does the first row name the columns, or is it a student? To · Minh")).to_be_visible()
+    expect(button(page, "Check the rows")).to_be_disabled()
+    button(page, "It is a student").click()
+    expect(page.get_by_text("3 rows")).to_be_visible()
+    expect(button(page, "Check the rows")).to_be_enabled()
+    button(page, "Another file").click()
+
+    choose_file(page, "counted.csv", b"Number,Name\n1,Ada Example\n2,Bruno Beispiel\n")
+    expect(page.get_by_label("Number")).to_have_value("")
+    expect(page.get_by_text("only counts 1, 2, 3 is not an id")).to_be_visible()
+    expect(button(page, "Check the rows")).to_be_disabled()
 
 
 def test_who_is_not_in_the_next_file_leaves_only_when_that_is_said(

@@ -17,13 +17,14 @@ import { bring } from "./roster_file.js";
  */
 export function ImportCheck({ course, file, preview, mapping, restart, back, done }) {
   const [endMissing, setEndMissing] = useState(false);
+  const [skipOthers, setSkipOthers] = useState(false);
   const [defaultStart, setDefaultStart] = useState(today(course.timezone));
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(/** @type {api.Problem | null} */ (null));
   // named even when it was only guessed: the preview was looked at
   const reading = { encoding: preview.encoding, delimiter: preview.delimiter, header: preview.header !== null };
-  const options = { reading, mapping, endMissing, defaultStart };
-  const rehearsal = useLoaded(() => bring(course, file, { ...options, dryRun: true }), [endMissing, defaultStart]);
+  const options = { reading, mapping, endMissing, skipOthers, defaultStart };
+  const rehearsal = useLoaded(() => bring(course, file, { ...options, dryRun: true }), [endMissing, skipOthers, defaultStart]);
 
   /** @param {Api.RosterReport} report */
   const commit = async (report) => {
@@ -47,6 +48,7 @@ export function ImportCheck({ course, file, preview, mapping, restart, back, don
     </div>
     <${ProblemNote} problem=${problem} />
     <${Shown} from=${rehearsal} rows=${4}>${(/** @type {Api.RosterReport} */ report) => html`
+      ${report.other_total > 0 && html`<${Others} report=${report} skip=${skipOthers} setSkip=${setSkipOthers} />`}
       ${report.error_total > 0 && html`<${Errors} report=${report} />`}
       <${ImportCounts} report=${report} />
       ${report.error_total === 0 && changesOf(report) === 0 && html`<p class="note">${t("import.nothing")}</p>`}
@@ -61,6 +63,14 @@ export function ImportCheck({ course, file, preview, mapping, restart, back, don
 /** @param {Api.RosterReport} report */
 function changesOf(report) {
   return report.new + report.requested + report.updated + report.enrolled + report.redated + report.ended;
+}
+
+/** @param {{report: Api.RosterReport, skip: boolean, setSkip: (skip: boolean) => void}} props */
+function Others({ report, skip, setSkip }) {
+  return html`<div class="note warn"><p><strong>${t("import.others", { n: report.other_total })}</strong></p>
+    <ul class="small">${report.others.slice(0, 10).map((each) => html`<li key=${each.row}>${t("import.other", { row: each.row, shown: each.shown, reason: each.reason })}</li>`)}</ul>
+    ${report.other_total > 10 && html`<p class="small">${t("import.errors_more", { n: report.other_total - 10 })}</p>`}
+    <label class="check"><input type="checkbox" checked=${skip} onChange=${(/** @type {any} */ event) => setSkip(event.target.checked)} /><span>${t("import.skip_others")}</span></label></div>`;
 }
 
 /** @param {{report: Api.RosterReport}} props */

@@ -41,7 +41,7 @@ export function ImportFile({ course, said, read }) {
       <p><strong>${t("import.drop")}</strong></p>
       <p class="quiet small">${t("import.kinds")}</p>
       <button type="button" aria-busy=${busy} onClick=${() => picker.current?.click()}>${t(busy ? "import.reading" : "import.choose")}</button>
-      <input ref=${picker} type="file" hidden accept=".csv,.tsv,.txt,text/csv,text/plain,text/tab-separated-values" aria-label=${t("import.choose")}
+      <input ref=${picker} type="file" hidden accept=".csv,.tsv,.txt,.xlsx,.xls,text/csv,text/plain,text/tab-separated-values" aria-label=${t("import.choose")}
         onChange=${(/** @type {any} */ event) => take([...event.target.files])} />
     </${DropZone}>
     <section class="measure"><h2>${t("import.needed_title")}</h2>
