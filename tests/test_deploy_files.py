@@ -149,6 +149,20 @@ def test_nginx_lets_through_what_the_server_takes_and_keeps_it_in_memory() -> No
     assert "proxy_max_temp_file_size 0;" in text(SITE)
 
 
+def test_nginx_bounds_what_slow_senders_and_strangers_take() -> None:
+    site = text(SITE)
+    for name in ("client_header_timeout", "client_body_timeout", "limit_conn smartattendance_addresses"):
+        assert re.search(rf"^    {name} \d+s?;", site, re.MULTILINE)
+    assert re.search(r"if \(\$smartattendance_unread\) \{\s+return 413;", site)
+    [unread] = re.findall(r'^    "~(.+)" 1;', site, re.MULTILINE)
+    [upload] = re.findall(r'^    "~(.+)" \$binary_remote_addr;', site, re.MULTILINE)
+    # what is shown of a login, a colon, and how long the body is
+    assert re.search(unread, ":100000") and not any(
+        re.search(unread, told) for told in (":", ":64000", "Bearer x:100000")
+    )
+    assert re.search(upload, "1000000") and not re.search(upload, "999999")
+
+
 def test_nginx_vouches_for_who_asks_and_logs_no_addresses() -> None:
     site = text(SITE)
     for line in (

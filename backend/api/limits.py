@@ -29,8 +29,9 @@ from outages import Outage
 # A Redis on the same network answers within a millisecond.
 _REDIS_SECONDS = 1
 
-_WAIT_SECONDS = 1
-_waiting = threading.BoundedSemaphore(4)
+_WAIT_SECONDS, _MOST_WAITING = 1, 4
+_waiting: set[str] = set()
+_lock = threading.Lock()
 
 _storage = Outage("what counts frames and passwords", logging.getLogger(__name__))
 
@@ -73,9 +74,10 @@ class PasswordTry:
     def __init__(self, account: str, *, is_slowed: bool = True) -> None:
         self._limit = RateLimitItemPerMinute(options().login_attempts_per_minute)
         digest = hashlib.sha256(account.strip().lower().encode("utf-8", "surrogatepass")).hexdigest()
+        network = _network()
         self._keys = (
-            f"password-pair:{digest}:{_network()}",
-            f"password-address:{_network()}",
+            f"password-pair:{digest}:{network}",
+            f"password-address:{network}",
             f"password-account:{digest}",
         )
         try:
@@ -94,7 +96,7 @@ class PasswordTry:
                 code="limits_away",
             ) from error
         if not all(alone):
-            _wait()
+            _wait(network)
 
     def succeeded(self) -> None:
         """Count it no more: a whole school may log in from one address."""
@@ -103,14 +105,17 @@ class PasswordTry:
                 limiter.limiter.hit(self._limit, key, cost=-1)
 
 
-def _wait() -> None:
-    # whoever waits holds a thread of the server, so that only a few may
-    if not _waiting.acquire(blocking=False):
-        raise _too_many(2 * _WAIT_SECONDS)
+def _wait(network: str) -> None:
+    # whoever waits holds a thread of the server, so that only a few may, and nobody takes the places of all
+    with _lock:
+        if network in _waiting or len(_waiting) >= _MOST_WAITING:
+            raise _too_many(2 * _WAIT_SECONDS)
+        _waiting.add(network)
     try:
         time.sleep(_WAIT_SECONDS)
     finally:
-        _waiting.release()
+        with _lock:
+            _waiting.remove(network)
 
 
 def _too_many(wait: int) -> TooManyRequests:

@@ -43,8 +43,8 @@ _THE_SCHOOLS = ("sisuserid", "sisid")
 _SHAPES = ((re.compile(r"\d+"), "9"), (re.compile(r"[^\W\d_]+"), "a"))
 _COLUMNS = {name: column for column, names in _NAMES.items() for name in names.split()}
 
-# Characters; still too long for every column after normalising, so that its row is refused.
-_LONGEST_CELL = 2000
+# Characters; too long for every column, so that its row is refused.
+_LONGEST_CELL = 800
 
 Mapped = Mapping[Column, int]
 """Column -> its place in a row, from 0."""
@@ -53,8 +53,8 @@ Mapped = Mapping[Column, int]
 def plain(cell: str) -> str:
     """``cell`` normalised (NFC), without white space around it and with single spaces inside. One that is longer than
     anything a roster may hold is only cut short: normalising takes a time that grows with the square of its length."""
-    text = cell if len(cell) <= _LONGEST_CELL else cell[:_LONGEST_CELL]
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    text = " ".join(cell.split())
+    return unicodedata.normalize("NFC", text) if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL + 1]
 
 
 def is_header(rows: Sequence[Sequence[str]]) -> tuple[bool, bool]:

@@ -196,6 +196,32 @@ def test_many_addresses_that_try_one_account_are_slowed_and_few_at_once(
     assert problem(refused) == (429, "too_many_requests") and refused.headers["Retry-After"] == "2"
 
 
+def test_one_address_cannot_take_the_places_of_all_who_are_slowed(
+    sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqlite_service.user(name="Ada")
+    for _ in range(10):
+        try_password(sqlite_service, "192.0.2.1")
+    begun, go_on = Semaphore(0), Event()
+
+    def sleep(seconds: float) -> None:
+        begun.release()
+        assert go_on.wait(30)
+
+    monkeypatch.setattr("api.limits.time.sleep", sleep)
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            waiting = [pool.submit(try_password, sqlite_service, "192.0.2.1", "bea@example.org")]
+            assert begun.acquire(timeout=30)
+            more = try_password(sqlite_service, "192.0.2.1", "cem@example.org")
+            assert problem(more) == (429, "too_many_requests")
+            waiting.append(pool.submit(try_password, sqlite_service, "192.0.2.2", password=PASSWORD))
+            assert begun.acquire(timeout=30)
+        finally:
+            go_on.set()
+        assert [each.result().status_code for each in waiting] == [401, 200]
+
+
 @pytest.mark.parametrize("same_network", [True, False])
 def test_an_address_that_tries_many_accounts_is_slowed(
     sqlite_service: Service, waits: list[float], same_network: bool
