@@ -44,11 +44,15 @@ def connect(address: str | None) -> ModuleType:
             f"there is no Ray cluster {where} ({str(error).splitlines()[0]:.200}); start Ray on this machine: "
             "ray start --address HEAD:6379 --num-cpus 0, or on the head: ray start --head"
         ) from error
-    # While a machine is being lost Serve says so for every frame; we say it once for each frame that has to wait. A
-    # filter, as Serve sets the level anew.
-    logging.getLogger("ray.serve").addFilter(lambda record: record.levelno >= logging.ERROR)
+    # While a machine is being lost Serve says so for every frame; we say it once a minute. A filter, as Serve sets the
+    # level anew.
+    logging.getLogger("ray.serve").addFilter(_is_error)
     _logger.info("connected to the Ray cluster at %s", ray.get_runtime_context().gcs_address)
     return ray
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
 
 
 def installed() -> ModuleType:

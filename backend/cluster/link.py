@@ -46,6 +46,8 @@ class Link:
         # Ray prints a page of each machine that is lost, whatever it is told of logs
         worker: Any = importlib.import_module("ray._private.worker")
         worker.print_to_stdstream = self._reported
+        # and Serve's own threads a traceback every few seconds while the connection is gone
+        logging.getLogger("ray.serve").addFilter(self._heard)
 
         try:
             # a copy of its own: Serve keeps one for all of the process, which would end for all of it
@@ -65,6 +67,11 @@ class Link:
         ending = threading.Thread(target=_let_go, args=(self.handle,), name="letting go", daemon=True)
         ending.start()
         ending.join(_ENDING_SECONDS)
+
+    def _heard(self, record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.ERROR:
+            self.outage.noticed(f"Serve reports: {record.getMessage():.300}")
+        return False
 
     def _reported(self, data: dict[str, Any], ignore_prefix: bool) -> None:
         for line in "\n".join(data["lines"]).splitlines()[:1]:
