@@ -26,7 +26,7 @@ VENV_PYTHON := .venv/bin/python
 endif
 
 TYPED := backend/recognizer backend/training backend/attendance backend/operations backend/api backend/sample_class backend/demonstration backend/diagnosis backend/cluster backend/live_recognition.py backend/demo.py backend/app.py backend/serving.py backend/listening.py backend/connections.py backend/data_folder.py backend/config.py \
-         backend/setting_kinds.py backend/student_ids.py backend/errors.py backend/outages.py backend/train_production_model.py backend/test_production_model.py
+         backend/setting_kinds.py backend/student_ids.py backend/errors.py backend/interrupts.py backend/outages.py backend/train_production_model.py backend/test_production_model.py
 
 # Paths below are relative to this folder, so that spaces in its own path do no harm.
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from demonstration.cast import INSTRUCTOR, Cast
 from demonstration.folder import DemoFolder
 from errors import ConfigurationError, SmartAttendanceError
+from interrupts import ended_by_signals
 
 FINE, INCOMPLETE, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 
@@ -40,12 +41,13 @@ def main(argv: Sequence[str] | None = None, folder: DemoFolder | None = None, ca
             stream.reconfigure(errors="replace")  # a console without a name's letters must not stop the demo
     folder = folder or DemoFolder()
     try:
-        if arguments.command == "clean":
-            print("The demo is removed." if folder.remove() else "There is no demo.")
-            return FINE
-        if arguments.command == "walk-in":
-            return _walk_in(folder, arguments)
-        return _serve(folder, cast or Cast())
+        with ended_by_signals():
+            if arguments.command == "clean":
+                print("The demo is removed." if folder.remove() else "There is no demo.")
+                return FINE
+            if arguments.command == "walk-in":
+                return _walk_in(folder, arguments)
+            return _serve(folder, cast or Cast())
     except SmartAttendanceError as error:
         print(f"error: {error}", file=sys.stderr)
         return UNUSABLE

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import NoReturn
 from wsgiref.types import WSGIApplication
 
 from attendance import accounts, links
@@ -24,6 +22,7 @@ from connections import make_server
 from data_folder import database_of, make_private, open_database
 from diagnosis import command as doctor
 from errors import ConfigurationError, ConflictError, SmartAttendanceError
+from interrupts import ended_by_signals
 from listening import address_of, bound_sockets, why_unusable
 from operations.check import Check, Finding
 from operations.places import Places
@@ -69,7 +68,8 @@ def main(create_app: CreateApp, argv: Sequence[str] | None = None) -> int:
             return _recognizers(settings, remove=arguments.remove)
         if arguments.command == "check":
             return _check(settings, repair=arguments.repair, erase=arguments.erase)
-        return serve(settings, create_app)
+        with ended_by_signals():
+            return serve(settings, create_app)
     except SmartAttendanceError as error:
         print(f"error: {error}", file=sys.stderr)
         return UNUSABLE
@@ -174,12 +174,11 @@ def _recognizers(settings: Settings, *, remove: bool) -> int:
 
 
 def serve(settings: Settings, create_app: CreateApp, greet: Greet | None = None, *, console: int = logging.INFO) -> int:
-    """Serve until Ctrl-C or SIGTERM; the exit status. greet: called once it answers, with what it was started with;
+    """Serve until KeyboardInterrupt; the exit status. greet: called once it answers, with what it was started with;
     default: prints the link for making the first admin, while there is none. console: the least serious of what is
     logged that the terminal shows as well. Raises SmartAttendanceError."""
     make_private(settings.data_dir)
     _log_to(settings.data_dir / LOG_FILE, console)
-    signal.signal(signal.SIGTERM, _stop)
     # before the networks are loaded, which takes a while: somebody waits for the error
     sockets = bound_sockets(settings.host, settings.port)
     try:
@@ -283,8 +282,3 @@ def _log_to(path: Path, console: int) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # a line for each request that waits for a thread, just when there are many
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-
-
-def _stop(*_: object) -> NoReturn:
-    """On SIGTERM, end as by Ctrl-C."""
-    raise KeyboardInterrupt

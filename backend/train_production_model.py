@@ -13,16 +13,15 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from config import Settings
 from errors import ConfigurationError, SmartAttendanceError
+from interrupts import ended_by_signals
 from recognizer.compute import Compute, compute_of
 from recognizer.detector import DetectorConfig
 from recognizer.durable_files import write_atomically
@@ -60,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.list_models or arguments.activate is not None:
             return _stored(arguments, Settings.from_env())
-        with _ended_by_signals(), ProgressFile(arguments.progress) if arguments.progress else nullcontext() as file:
+        with ended_by_signals(), ProgressFile(arguments.progress) if arguments.progress else nullcontext() as file:
             return _reported(arguments, file)
     except KeyboardInterrupt:  # before there was anything to report
         return INTERRUPTED
@@ -83,21 +82,6 @@ def _reported(arguments: argparse.Namespace, file: ProgressFile | None) -> int:
     if file is not None:
         file.end(stage, message)
     return status
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Whoever ends the process by a signal (a server, a shutdown) ends it as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGBREAK") if hasattr(signal, name)]
-    before = {number: signal.signal(number, signal.default_int_handler) for number in signals}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -26,6 +26,7 @@ COMMANDS = frozenset({"train_production_model", "test_production_model"})
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "outages": frozenset(),
+    "interrupts": frozenset(),
     # the modules that are the settings
     "setting_kinds": frozenset({"errors"}),
     "settings_of_recognition": frozenset({"setting_kinds"}),
@@ -70,6 +71,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
             "attendance",
             "config",
             "errors",
+            "interrupts",
         }
     ),
     # gunicorn's own settings
@@ -96,8 +98,11 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
             *("serving", "listening", "config", "errors"),
         }
     ),
-    "demo": frozenset({"demonstration", "errors"}),
-    **{command: frozenset({"cluster", "training", "recognizer", "config", "errors"}) for command in COMMANDS},
+    "demo": frozenset({"demonstration", "errors", "interrupts"}),
+    **{
+        command: frozenset({"cluster", "training", "recognizer", "config", "errors", "interrupts"})
+        for command in COMMANDS
+    },
 }
 
 ENGINES = ("recognizer.engines",)

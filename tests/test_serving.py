@@ -28,6 +28,7 @@ from config import Settings
 from data_folder import open_database
 from support.clock import MONDAY
 from support.databases import sqlite_database
+from support.ending import SIGINT_IGNORED
 from support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -158,7 +159,7 @@ def command(
 def test_a_first_start_ends_with_an_admin_who_is_logged_in(
     start: Callable[..., Running], tmp_path: Path, ending: int
 ) -> None:
-    server = start()
+    server = start(*SIGINT_IGNORED, sys.executable, str(SERVE))
     secret = server.wait_for("/#/redeem/").rpartition("/")[2]
     assert server.ask("/readyz") == (200, {"status": "ready"})
     assert server.ask("/api/v1/auth/setup") == (200, {"needs_admin": True})

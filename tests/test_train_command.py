@@ -21,6 +21,7 @@ from config import Settings
 from recognizer.artifact import MODEL_FILE
 from recognizer.history import list_versions
 from recognizer.images import read_image
+from support.ending import SIGINT_IGNORED
 from support.pictures import write_class
 from support.training_command import training_command
 from training import production
@@ -317,6 +318,7 @@ def test_ctrl_c_and_a_server_s_end_leave_the_last_good_model(run, class_folder, 
                 image.resize((300 - number, 300)).save(folder / f"{photo.stem}.jpg")
     child = subprocess.Popen(
         [
+            *SIGINT_IGNORED,
             sys.executable,
             str(BACKEND / "train_production_model.py"),
             "--dataset",

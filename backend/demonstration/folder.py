@@ -39,6 +39,9 @@ _HONOURED = (
 _LOCK_AFTER_HOURS = 7 * 24.0
 _LEAST_FREE_BYTES = 300_000_000
 
+# Longer than another command holds the lock to see whether a demo has it.
+_LOOK_SECONDS = 0.5
+
 _LOCK, _VERSION, _ADDRESS, _COMPLETE = ".lock", "version.json", "address.json", "complete.json"
 
 
@@ -96,7 +99,7 @@ class DemoFolder:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # the passwords are in it
         lock = filelock.FileLock(self.root / _LOCK)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=_LOOK_SECONDS)
         except filelock.Timeout as error:
             raise ConfigurationError(self._why_held()) from error
         try:
@@ -150,9 +153,20 @@ class DemoFolder:
         self._write(_ADDRESS, {"address": address})
 
     def served_at(self) -> str | None:
-        """Where the demo is served, as long as it is."""
+        """Where the demo is served, as long as it is: one that was killed leaves the address, but not the lock."""
         found = self._read(_ADDRESS)
-        return None if found is None else str(found.get("address"))
+        return str(found.get("address")) if found is not None and self._is_held() else None
+
+    def _is_held(self) -> bool:
+        lock = filelock.FileLock(self.root / _LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            return True
+        except OSError:  # somebody else's
+            return True
+        lock.release()
+        return False
 
     def _why_held(self) -> str:
         address = self.served_at()

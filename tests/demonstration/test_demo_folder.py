@@ -68,6 +68,20 @@ def test_two_demos_do_not_work_in_it_at_once(folder: DemoFolder) -> None:
     assert folder.served_at() is None
 
 
+def test_the_address_that_a_killed_demo_left_is_not_believed(
+    folder: DemoFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with folder.held():
+        folder.complete({"passwords": {}})
+        folder.serve_at("http://127.0.0.1:8000")
+        assert folder.served_at() == "http://127.0.0.1:8000"
+        left = {path: path.read_bytes() for path in folder.root.iterdir()}
+    for path, content in left.items():  # as they lie there after SIGKILL, which lets go of the lock
+        path.write_bytes(content)
+    assert demo.main(["walk-in"], folder) == demo.UNUSABLE
+    assert "the demo is not served" in capsys.readouterr().err
+
+
 def test_nothing_of_a_real_servers_settings_counts_but_where_it_listens(folder: DemoFolder) -> None:
     environ = {
         "SMARTATTENDANCE_PORT": "8123",

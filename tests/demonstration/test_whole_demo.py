@@ -24,6 +24,7 @@ from demonstration.folder import DemoFolder
 from operations.check import Check
 from serving import places_of
 from support.demonstrate import STRANGER, STUDENTS_IN_VIEW
+from support.ending import SIGINT_IGNORED
 from support.ports import free_port
 
 SCRIPT = Path(__file__).resolve().parents[1] / "support" / "demonstrate.py"
@@ -57,7 +58,7 @@ class Demo:
     def start(self) -> Running:
         return Running(
             subprocess.Popen(
-                self._command(()),
+                [*SIGINT_IGNORED, *self._command(())],
                 env=self._environ,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "backend"))
 from demonstration.cast import Cast
 from demonstration.folder import DemoFolder
 from demonstration.running import run
+from interrupts import ended_by_signals
 from sample_class.members import STRANGERS, STUDENTS
 
 # Enough photos that nobody is doubtful, so few people and seconds that it is drawn while one waits.
@@ -24,4 +25,5 @@ SMALL = Cast(
 )
 
 if __name__ == "__main__":
-    sys.exit(run(DemoFolder(Path(sys.argv[1])), SMALL))
+    with ended_by_signals():
+        sys.exit(run(DemoFolder(Path(sys.argv[1])), SMALL))

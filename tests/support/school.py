@@ -67,6 +67,7 @@ def serving(folder: Path) -> Iterator[School]:
         "SMARTATTENDANCE_EMBEDDER": "dlib",
         "SMARTATTENDANCE_ALLOW_DOWNLOAD": "false",
     }
+    (folder / "address.json").unlink(missing_ok=True)  # of one that was killed
     output = folder.parent / "output.txt"
     with output.open("w", encoding="utf-8") as out:
         process = subprocess.Popen(
