@@ -79,7 +79,13 @@ export function onLoginEnded(act) {
 export async function request(method, path, options = {}) {
   const answer = await send(method, path, options);
   if (answer.status === 204) return null;
-  return (answer.headers.get("Content-Type") ?? "").includes("json") ? answer.json() : answer.text();
+  try {
+    return await answer.json();
+  } catch (error) {
+    if (options.signal?.aborted) throw options.signal.reason;
+    // cut short on its way, or the page of somebody in between, such as a network's login: it may be done or not
+    throw new Problem(0, "network", t("api.network"));
+  }
 }
 
 /** @param {string} path @param {Record<string, any>} [query] @param {Options} [options] @returns {Promise<any>} */

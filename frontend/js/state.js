@@ -12,6 +12,8 @@ import * as api from "./api.js";
  * @property {boolean} may_create_courses
  */
 
+const FORGET_MS = 60_000;
+
 /** Who is logged in; null when nobody is; undefined until the server has said. @type {import("./types.js").Signal<Me | null | undefined>} */
 export const me = signal(undefined);
 
@@ -24,6 +26,9 @@ export const online = signal(navigator.onLine);
 /** How many doubtful faces wait for a decision; null until known. @type {import("./types.js").Signal<number | null>} */
 export const reviewCount = signal(null);
 
+/** How many changes the server has not confirmed: while there are some, closing the tab asks first. */
+export const unconfirmed = signal(0);
+
 export const isAdmin = computed(() => me.value?.role === "admin");
 /** Whether they may change marks, rosters and faces. */
 export const isStaff = computed(() => me.value?.role === "admin" || me.value?.role === "instructor");
@@ -35,6 +40,13 @@ addEventListener("online", () => (online.value = true));
 addEventListener("offline", () => (online.value = false));
 api.onLoginEnded(() => {
   if (me.value) loginEnded.value = true;
+});
+
+/** @param {BeforeUnloadEvent} event */
+const askFirst = (event) => event.preventDefault();
+effect(() => {
+  if (unconfirmed.value > 0) addEventListener("beforeunload", askFirst);
+  else removeEventListener("beforeunload", askFirst);
 });
 
 effect(() => {
@@ -69,6 +81,16 @@ export function logIn(found) {
 export const kioskSecret = signal(stored("kiosk"));
 effect(() => store("kiosk", kioskSecret.value));
 
+/** Whose pictures may wait in this browser for the network. */
+export const frameOwners = computed(() => [...(me.value ? [`user ${me.value.id}`] : []), ...(kioskSecret.value ? ["kiosk"] : [])]);
+
+/** Pictures that waited go when they are too old, and when whoever took them is gone. @param {string[] | null} owners null: whoever took them */
+const forgetFrames = (owners) => import("./live/frame_queue.js").then((queue) => queue.forgetUnless(owners)).catch(() => {});
+// who is there the server says first
+effect(() => { forgetFrames(me.value === undefined ? null : frameOwners.value); });
+// another tab may know better who is there now
+setInterval(() => forgetFrames(null), FORGET_MS);
+
 /** From now on this device is a kiosk, and nobody's login is left on it. @param {string} secret */
 export async function becomeKiosk(secret) {
   kioskSecret.value = secret;
@@ -86,8 +108,6 @@ export async function logOut() {
     me.value = null;
     loginEnded.value = false;
     reviewCount.value = null;
-    // pictures that waited for the network
-    await import("./live/frame_queue.js").then((queue) => queue.forgetAll()).catch(() => {});
     location.hash = "#/";
   }
 }

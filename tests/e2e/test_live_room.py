@@ -186,6 +186,126 @@ def test_frames_wait_for_the_network_and_are_sent_once_with_their_times(
     assert len(late) >= 2, "frames of before were sent with the time they were captured"
 
 
+def keep(page: Page, owner: str, age_ms: int = 0, n: int = 1) -> None:
+    """Have frames of so long ago wait in the browser, as ``owner`` took them."""
+    page.evaluate(
+        """async ({owner, age, n}) => {
+            const queue = await import("/js/live/frame_queue.js");
+            const picture = new Blob(["a face"]);
+            for (let i = 0; i < n; i += 1)
+                await queue.keep({key: `${owner} ${age} ${i}`, session: 1, owner, at: Date.now() - age + i, picture});
+        }""",
+        {"owner": owner, "age": age_ms, "n": n},
+    )
+
+
+def kept(page: Page) -> list[str]:
+    """The keys of the frames that wait, whoever took them."""
+    return page.evaluate(  # type: ignore[no-any-return]
+        """() => new Promise((resolve, reject) => {
+            const asked = indexedDB.open("smartattendance-frames", 1);
+            asked.onerror = () => reject(asked.error);
+            asked.onsuccess = () => {
+                const all = asked.result.transaction("frames").objectStore("frames").getAllKeys();
+                all.onsuccess = () => { asked.result.close(); resolve(all.result); };
+            };
+        })"""
+    )
+
+
+def wait_until_kept(page: Page, wanted: list[str]) -> None:
+    for _ in range(100):
+        if (found := kept(page)) == wanted:
+            return
+        page.wait_for_timeout(100)
+    assert found == wanted
+
+
+TWO_HOURS_MS = 2 * 3600 * 1000
+
+
+def test_frames_that_wait_are_bounded_and_go_when_too_old_or_when_who_took_them_is_gone(
+    page_of: Callable[..., Page], school: School
+) -> None:
+    page = page_of("/courses")
+    me = f"user {page.context.request.get('/api/v1/auth/me').json()['id']}"
+
+    def begin(age_ms: int = 0) -> None:
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        keep(page, me, age_ms)
+        wait_until_kept(page, [f"{me} {age_ms} 0"])
+
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    keep(page, me, n=303)
+    found = kept(page)
+    assert len(found) == 300 and f"{me} 0 2" not in found and f"{me} 0 302" in found
+    page.get_by_role("button", name="You", exact=True).click()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_label("E-mail address")).to_be_visible()
+    wait_until_kept(page, [])
+
+    # when the page is opened: what is too old, of the future, or of somebody else
+    school.log_in(page.context)
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    for owner, age in ((me, TWO_HOURS_MS + 60_000), (me, -TWO_HOURS_MS - 60_000), ("user 999", 0), ("kiosk", 0)):
+        keep(page, owner, age)
+    keep(page, me, 60_000)
+    page.reload()
+    wait_until_kept(page, [f"{me} 60000 0"])
+
+    # when nobody is logged in any more, and when somebody else is
+    page.context.clear_cookies()
+    page.reload()
+    expect(page.get_by_label("E-mail address")).to_be_visible()
+    wait_until_kept(page, [])
+    school.log_in(page.context)
+    page.reload()
+    begin()
+    school.log_in(page.context, ROBIN)
+    page.reload()
+    wait_until_kept(page, [])
+
+    # and while the page stays open, without a server
+    school.log_in(page.context)
+    page.clock.install()
+    page.reload()
+    begin(TWO_HOURS_MS - 30_000)
+    page.context.set_offline(True)
+    page.clock.run_for(90_000)
+    wait_until_kept(page, [])
+
+
+def test_frames_wait_while_a_proxy_has_no_server_behind_it(
+    page_of: Callable[..., Page], session_of: Callable[[Page], int]
+) -> None:
+    page = page_of()
+    page.route("**/frames", lambda route: route.fulfill(status=502, content_type="text/html", body="<h1>Bad Gateway"))
+    page.goto(f"/#/sessions/{session_of(page)}/live")
+    note = page.locator(".frame-note")
+    expect(note).to_contain_text(re.compile(r"cannot be reached.*[1-9] pictures? (is|are) kept"), timeout=SEEN_MS)
+
+
+def test_a_mark_set_in_the_live_room_without_a_network_is_saved_later(
+    page_of: Callable[..., Page], session_of: Callable[[Page], int], school: School
+) -> None:
+    page = page_of("/", viewport={"width": 390, "height": 844})
+    session = session_of(page)
+    page.goto(f"/#/sessions/{session}/live")
+    mark = page.get_by_role("button", name=f"Mark present: {STAYS_AWAY}")
+    expect(mark).to_be_visible()
+    page.context.set_offline(True)
+    mark.click()
+    entry = arrivals(page).get_by_role("listitem").filter(has_text=STAYS_AWAY)
+    expect(entry).to_contain_text("not saved yet")
+    expect(entry.get_by_role("button", name="Undo")).to_have_count(0)
+    page.context.set_offline(False)
+    expect(entry.get_by_role("button", name="Undo")).to_be_visible()
+    expect(entry).not_to_contain_text("not saved yet")
+    items = school.call(page.context, "GET", f"/sessions/{session}/records")["items"]
+    assert next(each["status"] for each in items if each["student"]["name"] == STAYS_AWAY) == "present"
+
+
 def test_a_busy_server_a_login_that_ends_and_a_session_closed_elsewhere(
     page_of: Callable[..., Page], context_of: Callable[..., Any], session_of: Callable[[Page], int], school: School
 ) -> None:

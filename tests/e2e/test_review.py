@@ -275,3 +275,34 @@ def test_without_the_network_nothing_is_lost(page_of: Callable[..., Page], ask: 
     page.unroute("**/resolve")
     page.keyboard.press("1")
     expect(toast(page)).to_contain_text("It is Amina Yusuf")
+
+
+RESOLVE = re.compile(r"/resolve$")
+
+
+def test_a_decision_that_did_not_get_through_is_shown_again_and_one_whose_answer_was_lost_is_not_anothers(
+    page_of: Callable[..., Page], ask: Callable[..., list[int]], school: School
+) -> None:
+    (item,) = ask(("Amina Yusuf", "Ben Hartmann"))
+    page = page_of("/review")
+    place(page, "1 of 1")
+    for status in (500, 502):
+        page.route(RESOLVE, lambda route, status=status: route.fulfill(status=status, body="no"))
+        page.keyboard.press("s")
+        expect(toast(page)).to_contain_text(f"The server answered {status}")
+        place(page, "1 of 1")
+        expect(waiting(page)).to_contain_text("1")
+        page.unroute(RESOLVE)
+    assert resolution(school, page, item) == (None, None)
+
+    page.route(RESOLVE, lambda route: (route.fetch(), route.abort()))
+    page.keyboard.press("1")
+    expect(toast(page)).to_contain_text("The server cannot be reached")
+    page.unroute(RESOLVE)
+    # asked for anew by itself
+    expect(page.get_by_text("Nothing to decide")).to_be_visible()
+    expect(toast(page)).to_contain_text("It is Amina Yusuf")
+    expect(page.get_by_text("Somebody else")).to_have_count(0)
+    page.keyboard.press("u")
+    place(page, "1 of 1")
+    assert resolution(school, page, item) == (None, None)

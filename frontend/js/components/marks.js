@@ -15,6 +15,11 @@ export function Status({ status }) {
   return html`<span class=${`badge ${TONES[status] ?? ""}`}><span aria-hidden="true">${SIGNS[status]}</span>${t(`status.${status}`)}</span>`;
 }
 
+/** Beside a mark that the server has not confirmed, and that is sent again. */
+export function NotSaved() {
+  return html`<span class="badge warn"><span aria-hidden="true">⟳</span>${t("marks.not_saved")}</span>`;
+}
+
 /** @type {Record<string, string>} */
 const STATE_TONES = { open: "present", scheduled: "", closed: "accent", locked: "accent", cancelled: "" };
 

@@ -2,13 +2,14 @@
 // What is around every screen: the header, where words appear, and the login that ended in the middle.
 import { html, useEffect } from "../lib.js";
 import { useEvery } from "../loading.js";
+import { waitingMarks } from "../marking.js";
 import { refreshReviewCount } from "../review/count.js";
 import { t } from "../texts.js";
 import { go, path } from "../router.js";
 import { isThere } from "../routes.js";
-import { isAdmin, isStaff, logOut, loginEnded, me, online, reviewCount, theme } from "../state.js";
+import { isAdmin, isStaff, logOut, loginEnded, me, online, reviewCount, theme, unconfirmed } from "../state.js";
 import { Brand, Icon } from "./icon.js";
-import { Confirmation, Dialog } from "./dialog.js";
+import { Confirmation, Dialog, confirm } from "./dialog.js";
 import { Menu } from "./menu.js";
 import { Toasts } from "./toast.js";
 import { LoginForm } from "./login_form.js";
@@ -21,6 +22,7 @@ export function Shell({ bare, children }) {
     ${!bare && html`<a class="skip-link" href="#main" onClick=${skip}>${t("shell.skip")}</a>`}
     ${!bare && me.value && html`<${Header} />`}
     ${!online.value && !bare && html`<div class="banner" role="status">${t("shell.offline")}</div>`}
+    ${waitingMarks() > 0 && !bare && html`<div class="banner" role="status">${t("shell.not_saved", { n: waitingMarks() })}</div>`}
     ${children}
     <${Toasts} />
     <${Confirmation} />
@@ -91,9 +93,15 @@ function Header() {
       <button type="button" onClick=${nextTheme}><${Icon} name="sun" size=${18} />${t(`theme.${theme.value || "system"}`)}</button>
       <a href="/api/docs/" target="_blank" rel="noopener">${t("nav.api")}</a>
       <hr />
-      <button type="button" onClick=${logOut}>${t("nav.log_out")}</button>
+      <button type="button" onClick=${leave}>${t("nav.log_out")}</button>
     </${Menu}>
   </div></header>`;
+}
+
+async function leave() {
+  const n = unconfirmed.value;
+  if (n > 0 && !(await confirm({ title: t("shell.leave_title"), text: html`<p>${t("shell.leave_text", { n })}</p>`, action: t("nav.log_out"), danger: true }))) return;
+  await logOut();
 }
 
 function nextTheme() {

@@ -4,7 +4,7 @@
 import { signal } from "../lib.js";
 import { Problem, request, serverTime } from "../api.js";
 import { grab } from "../camera.js";
-import { loginEnded } from "../state.js";
+import { frameOwners, loginEnded } from "../state.js";
 import * as waiting from "./frame_queue.js";
 
 /**
@@ -31,9 +31,12 @@ export class FrameLoop {
   /**
    * @param {number} session @param {() => HTMLVideoElement | null} video
    * @param {(answer: any, sentAt: number, isLate: boolean) => void} onAnswer sentAt: performance.now() when it was captured; isLate: it had waited
-   * @param {{path?: string, options?: import("../api.js").Options}} [to] where frames go: by default those of the session; options: of each request
+   * @param {{path?: string, options?: import("../api.js").Options, isKiosk?: boolean}} [to] where frames go: by default those of the session; options: of each request
    */
-  constructor(session, video, onAnswer, { path = `/sessions/${session}/frames`, options = {} } = {}) {
+  constructor(session, video, onAnswer, { path = `/sessions/${session}/frames`, options = {}, isKiosk = false } = {}) {
+    this.isKiosk = isKiosk;
+    /** Who takes the pictures; once that is nobody any more, none is kept. */
+    this.owner = frameOwners.value.find((owner) => (owner === "kiosk") === isKiosk) ?? "";
     this.path = path;
     this.options = options;
     this.session = session;
@@ -67,7 +70,6 @@ export class FrameLoop {
   }
 
   async #run() {
-    await this.#quietly(waiting.forgetOld);
     await this.#count();
     while (this.running) {
       const begun = performance.now();
@@ -89,7 +91,7 @@ export class FrameLoop {
     const video = this.video();
     const frame = video && (await grab(video, this.width.value));
     if (!this.running || !frame) return GAP_MS;
-    const captured = { key: newKey(), session: this.session, at: serverTime(), picture: frame };
+    const captured = { key: newKey(), session: this.session, owner: this.owner, at: serverTime(), picture: frame };
     if (this.state.value === "login" && loginEnded.value) return this.#wait(captured);
     return this.#send(captured);
   }
@@ -154,7 +156,7 @@ export class FrameLoop {
 
   /** @param {Problem} problem */
   #note(problem) {
-    if (problem.status === 401) this.state.value = "login";
+    if (problem.status === 401) this.state.value = this.isKiosk ? "ended" : "login"; // a kiosk has no login to come back
     else if (problem.status === 503 || problem.status === 429) this.state.value = problem.code === "model_not_found" ? "refused" : "busy";
     else if (problem.isPassing) this.state.value = "offline";
     else this.state.value = problem.status === 409 || problem.status === 404 ? "ended" : "refused";
@@ -163,7 +165,7 @@ export class FrameLoop {
 
   /** @param {waiting.Waiting} frame */
   async #wait(frame) {
-    await this.#quietly(() => waiting.keep(frame));
+    if (this.running && frameOwners.value.includes(frame.owner)) await this.#quietly(() => waiting.keep(frame));
     await this.#count();
     // Logged in again: the next frame shows whether it goes on.
     if (!loginEnded.value && this.state.value === "login") this.state.value = "sending";

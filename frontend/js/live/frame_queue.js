@@ -1,8 +1,10 @@
 // @ts-check
 // Frames that wait for the network, in the browser's own database: a reload or a crash does not lose them. They are
-// pictures of people, so they go as soon as they are sent, when they are too old to count, and at the log out.
+// pictures of people, so they go as soon as they are sent, when they are too old to count, and with who took them.
+import { serverTime } from "../api.js";
 
-/** @typedef {{key: string, session: number, at: number, picture: Blob}} Waiting key: Idempotency-Key. at: milliseconds since 1970 */
+/** @typedef {{key: string, session: number, owner: string, at: number, picture: Blob}} Waiting key: Idempotency-Key.
+ *   owner: who took it, see frameOwners. at: milliseconds since 1970, by the server's clock */
 
 const DATABASE = "smartattendance-frames";
 const STORE = "frames";
@@ -66,14 +68,13 @@ export async function forget(key) {
   await within("readwrite", (store) => store.delete(key));
 }
 
-/** Drop what no session takes any more. */
-export async function forgetOld() {
+/** Drop what is too old, and what others than `owners` took. @param {string[] | null} owners null: whoever took it */
+export async function forgetUnless(owners) {
   /** @type {Waiting[]} */
   const all = await within("readonly", (store) => store.getAll());
-  for (const frame of all) if (frame.at < Date.now() - OLDEST_MS) await forget(frame.key);
-}
-
-/** Drop all: whoever uses this browser next must not find pictures in it. */
-export async function forgetAll() {
-  await within("readwrite", (store) => store.clear());
+  for (const { key, at, owner } of all) {
+    // of the future: a clock was wrong, and it would stay for longer
+    const isCurrent = Math.abs(serverTime() - at) <= OLDEST_MS;
+    if (!isCurrent || (owners && !owners.includes(owner))) await forget(key);
+  }
 }

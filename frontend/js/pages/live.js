@@ -8,6 +8,7 @@ import { isHeard, play } from "../live/tone.js";
 import { useAwake } from "../live/awake.js";
 import { useCamera } from "../live/use_camera.js";
 import { useEvery, useGet } from "../loading.js";
+import { learn, setMark, shownRecords, takeBack, waitingMarks } from "../marking.js";
 import { go } from "../router.js";
 import { isThere } from "../routes.js";
 import { isAdmin, loginEnded, store, stored } from "../state.js";
@@ -20,7 +21,7 @@ import { Stage } from "../components/live/stage.js";
 import { Tally } from "../components/live/tally.js";
 import { CameraTrouble, FrameTrouble } from "../components/live/trouble.js";
 import { ProblemNote, Skeleton } from "../components/page.js";
-import { toast, toastProblem } from "../components/toast.js";
+import { toastProblem } from "../components/toast.js";
 
 const PULSE_MS = 1500;
 const SHEET_SECONDS = 5;
@@ -43,7 +44,7 @@ function Room({ session }) {
   useAwake();
   const sheet = useGet(`/sessions/${session.id}/records`);
   useEvery(sheet.reload, SHEET_SECONDS);
-  const records = /** @type {Api.Record[]} */ (sheet.data?.items ?? []);
+  const records = shownRecords(sheet.data?.items ?? []);
   const [tracks, setTracks] = useState(/** @type {import("../live/tracks.js").Track[]} */ ([]));
   const [arrived, setArrived] = useState(/** @type {Set<number>} */ (new Set()));
   const [spoken, setSpoken] = useState("");
@@ -52,14 +53,22 @@ function Room({ session }) {
   const [mirrored, setMirrored] = useState(stored("mirror") === "on");
   const camera = useCamera();
   const video = useRef(/** @type {HTMLVideoElement | null} */ (null));
-  const marking = useMarking(session, sheet);
+  /** @param {Api.Record} record */
+  const markThere = (record) => {
+    const isLate = session.late_after && api.serverTime() >= Date.parse(session.late_after);
+    setMark(record, isLate ? "late" : "present", "arrived_unseen");
+  };
+  /** @param {Api.Record} record */
+  const notThem = (record) => setMark(record, "unmarked", "not_me", t("live.not_me_done", { name: record.student.name }));
 
   /** @param {Api.Frame} answer @param {number} at @param {boolean} isLate */
   const answered = (answer, at, isLate) => {
     if (!isLate) setTracks((before) => follow(before, answer, at, performance.now()));
     const changed = answer.changes.filter((change) => change.student);
     if (changed.length === 0) return;
-    marking.apply(answer);
+    for (const change of answer.changes) {
+      learn({ id: change.record_id, status: change.new, version: change.version, source: "face", first_seen_at: answer.captured_at, updated_at: answer.received_at });
+    }
     const came = changed.filter((change) => change.new === "present" || change.new === "late");
     if (came.length === 0) return;
     play();
@@ -125,56 +134,11 @@ function Room({ session }) {
       <${ProblemNote} problem=${sheet.data ? null : sheet.problem} retry=${sheet.reload} />
       ${sheet.data && html`<${Tally} here=${records.filter(isHere).length} all=${records.length} />
         ${toDecide > 0 && isThere("/review") && html`<p class="to-decide"><a href=${`#/review?session=${session.id}`}>? ${t("live.review", { n: toDecide })}</a></p>`}
-        <${Arrivals} records=${records} zone=${session.timezone} onUndo=${marking.takeBack} onNotMe=${marking.notThem} />
-        <${Absentees} records=${records} onMark=${marking.mark} />`}
+        ${waitingMarks() > 0 && html`<p class="to-decide" role="status">${t("shell.not_saved", { n: waitingMarks() })}</p>`}
+        <${Arrivals} records=${records} zone=${session.timezone} onUndo=${takeBack} onNotMe=${notThem} />
+        <${Absentees} records=${records} onMark=${markThere} />`}
       <p class="room-foot"><button type="button" class="secondary" onClick=${close}>${t("live.close")}</button></p>
     </aside>
     <p class="visually-hidden" aria-live="polite">${spoken}</p>
   </main>`;
-}
-
-/** Marks set by hand or by a frame: shown at once, then as the server says.
- * @param {Api.Session} session @param {import("../loading.js").Loaded<any>} sheet */
-function useMarking(session, sheet) {
-  /** @param {Partial<Api.Record> & {id: number}} saved */
-  const show = (saved) => sheet.change((/** @type {Api.Sheet} */ data) => ({
-    ...data, items: data.items.map((record) => (record.id === saved.id ? { ...record, ...saved } : record)) }));
-  /** @param {Api.Record} record @param {any} fields @returns {Promise<Api.Record | null>} */
-  const send = async (record, fields) => {
-    try {
-      const saved = await api.patch(`/records/${record.id}`, fields, { version: record.version });
-      show(saved);
-      return saved;
-    } catch (problem) {
-      await sheet.reload();
-      if (problem instanceof api.Problem && problem.status === 412) toast(t("sheet.conflict", { name: record.student.name }));
-      else toastProblem(problem);
-      return null;
-    }
-  };
-  /** @param {Api.Record} record */
-  const takeBack = (record) => send(record, { reason_code: "undo" });
-  return {
-    takeBack,
-    /** @param {Api.Record} record */
-    mark: async (record) => {
-      const isLate = session.late_after && api.serverTime() >= Date.parse(session.late_after);
-      const status = isLate ? "late" : "present";
-      show({ ...record, status, source: "manual", updated_at: new Date(api.serverTime()).toISOString() });
-      const saved = await send(record, { status, reason_code: "arrived_unseen" });
-      if (saved) toast(t("sheet.marked", { name: record.student.name, status: t(`status.${status}`) }), { undo: () => takeBack(saved) });
-    },
-    /** @param {Api.Record} record */
-    notThem: async (record) => {
-      show({ ...record, status: "unmarked", source: "manual" });
-      const saved = await send(record, { status: "unmarked", reason_code: "not_me" });
-      if (saved) toast(t("live.not_me_done", { name: record.student.name }), { undo: () => takeBack(saved) });
-    },
-    /** @param {Api.Frame} answer */
-    apply: (answer) => {
-      for (const change of answer.changes) {
-        show({ id: change.record_id, status: change.new, version: change.version, source: "face", first_seen_at: answer.captured_at, updated_at: answer.received_at });
-      }
-    },
-  };
 }

@@ -4,12 +4,13 @@ import { html, useEffect, useRef, useState } from "../lib.js";
 import * as api from "../api.js";
 import { useEvery, useGet } from "../loading.js";
 import { go } from "../router.js";
+import { correct, setMark, setMarks, shownRecords } from "../marking.js";
 import { isStaff } from "../state.js";
 import { clock } from "../times.js";
 import { t } from "../texts.js";
 import { confirm } from "../components/dialog.js";
 import { Group } from "../components/group.js";
-import { SessionState, Status } from "../components/marks.js";
+import { NotSaved, SessionState, Status } from "../components/marks.js";
 import { Icon } from "../components/icon.js";
 import { Menu } from "../components/menu.js";
 import { MarkHistory } from "../components/mark_history.js";
@@ -69,67 +70,34 @@ function Marks({ session }) {
   const [order, setOrder] = useState("name");
   const [shown, setShown] = useState(/** @type {number | null} */ (null));
   const [chosen, setChosen] = useState(/** @type {Set<number>} */ (new Set()));
+  const [busy, setBusy] = useState(false);
   const body = useRef(/** @type {HTMLElement | null} */ (null));
-  useEvery(sheet.reload, everySeconds(session, sheet.data));
+  const records = shownRecords(sheet.data?.items ?? []);
+  useEvery(sheet.reload, sheet.problem ? OPEN_SECONDS : everySeconds(session, records));
   const mayMark = isStaff.value && (session.state === "open" || session.state === "closed");
   useEffect(() => setChosen(new Set()), [filter]);
 
   /** @param {Api.Record} record @param {string} status */
-  async function mark(record, status) {
-    if (!mayMark || record.status === status) return;
-    show({ ...record, status: /** @type {any} */ (status), source: "manual" });
-    try {
-      const saved = await api.patch(`/records/${record.id}`, { status, reason_code: REASONS[status] ?? "correction" }, { version: record.version });
-      show(saved);
-      toast(t("sheet.marked", { name: record.student.name, status: t(`status.${status}`) }), { undo: () => takeBack(saved) });
-    } catch (problem) {
-      await sheet.reload();
-      if (problem instanceof api.Problem && problem.status === 412) toast(t("sheet.conflict", { name: record.student.name }), { seconds: 10 });
-      else toastProblem(problem);
-    }
-  }
-
-  /** Throws Problem. @param {Api.Record} record @param {Api.CorrectionFields} fields */
-  async function correct(record, fields) {
-    try {
-      const saved = await api.patch(`/records/${record.id}`, fields, { version: record.version });
-      show(saved);
-      toast(t("sheet.marked", { name: record.student.name, status: t(`status.${saved.status}`) }), { undo: () => takeBack(saved) });
-    } catch (problem) {
-      await sheet.reload();
-      if (problem instanceof api.Problem && problem.status === 412) throw new api.Problem(412, problem.code, t("sheet.conflict", { name: record.student.name }));
-      throw problem;
-    }
-  }
-
-  /** @param {Api.Record} record */
-  async function takeBack(record) {
-    try {
-      show(await api.patch(`/records/${record.id}`, { reason_code: "undo" }, { version: record.version }));
-    } catch (problem) {
-      await sheet.reload();
-      toastProblem(problem);
-    }
+  function mark(record, status) {
+    if (mayMark && record.status !== status) setMark(record, status, REASONS[status] ?? "correction");
   }
 
   /** @param {string} status */
   async function markChosen(status) {
-    const items = rowsOf(sheet.data, filter, order).filter((record) => chosen.has(record.id) && record.status !== status)
-      .map((record) => ({ record_id: record.id, status, version: record.version }));
-    setChosen(new Set());
-    if (items.length === 0) return;
+    const wanted = rowsOf(records, filter, order).filter((record) => chosen.has(record.id) && record.status !== status);
+    setBusy(true);
     try {
-      await api.post(`/sessions/${session.id}/records/bulk`, { items, reason_code: REASONS[status] ?? "correction" });
-      toast(t("sheet.marked_many", { n: items.length, status: t(`status.${status}`) }));
+      if (wanted.length) {
+        await setMarks(session.id, wanted, status, REASONS[status] ?? "correction");
+        toast(t("sheet.marked_many", { n: wanted.length, status: t(`status.${status}`) }));
+      }
+      setChosen(new Set());
     } catch (problem) {
+      // they stay chosen, to be tried again
       toastProblem(problem);
     }
+    setBusy(false);
     await sheet.reload();
-  }
-
-  /** @param {Api.Record} saved */
-  function show(saved) {
-    sheet.change((data) => ({ ...data, items: data.items.map((/** @type {Api.Record} */ each) => (each.id === saved.id ? saved : each)) }));
   }
 
   /** Letters set the mark of the row in focus; arrows move between rows. @param {KeyboardEvent} event @param {Api.Record} record */
@@ -145,30 +113,30 @@ function Marks({ session }) {
     event.preventDefault();
   }
 
-  return html`<${Shown} from=${sheet} rows=${8}>${(/** @type {Api.Sheet} */ data) => data.items.length === 0
+  return html`<${Shown} from=${sheet} rows=${8}>${() => records.length === 0
     ? html`<${Empty} title=${t("sheet.empty_title")} text=${t("sheet.empty_text")} action=${html`<a role="button" href=${`#/courses/${session.course_id}`}>${t("sheet.to_roster")}</a>`} />`
     : html`
     <div class="toolbar no-print">
       <${Group} className="filters" label=${t("sheet.filter")}>
-        ${["", ...new Set(data.items.map((each) => each.status))].map((status) => html`<button type="button" class="secondary small"
+        ${["", ...new Set(records.map((each) => each.status))].map((status) => html`<button type="button" class="secondary small"
           aria-pressed=${filter === status} onClick=${() => setFilter(status)}>${status ? t(`status.${status}`) : t("sheet.all")}
-          <span class="number">${status ? data.items.filter((each) => each.status === status).length : data.items.length}</span></button>`)}
+          <span class="number">${status ? records.filter((each) => each.status === status).length : records.length}</span></button>`)}
       </${Group}>
       <label class="order">${t("sheet.order")} <select value=${order} onChange=${(/** @type {any} */ event) => setOrder(event.target.value)}>
         ${["name", "status", "time"].map((each) => html`<option value=${each}>${t(`sheet.order_${each}`)}</option>`)}</select></label>
     </div>
     ${chosen.size > 0 && html`<div class="note spread no-print" role="status"><strong>${t("sheet.chosen", { n: chosen.size })}</strong>
-      <span class="actions">${CHOICES.map((status) => html`<button type="button" class="secondary small" onClick=${() => markChosen(status)}>${t(`status.${status}`)}</button>`)}</span></div>`}
+      <span class="actions">${CHOICES.map((status) => html`<button type="button" class="secondary small" disabled=${busy} onClick=${() => markChosen(status)}>${t(`status.${status}`)}</button>`)}</span></div>`}
     ${mayMark && html`<p class="quiet small no-print only-wide">${t("sheet.keys")}</p>`}
     <div class="table-holder"><table class="sheet"><caption class="visually-hidden">${t("sheet.caption")}</caption>
-      <thead><tr>${mayMark && html`<th class="no-print"><input type="checkbox" aria-label=${t("sheet.choose_all")} checked=${chosen.size > 0 && chosen.size === rowsOf(data, filter, order).length}
-          onChange=${(/** @type {any} */ event) => setChosen(new Set(event.target.checked ? rowsOf(data, filter, order).map((record) => record.id) : []))} /></th>`}<th scope="col">${t("sheet.student")}</th><th scope="col">${t("sheet.mark")}</th>
+      <thead><tr>${mayMark && html`<th class="no-print"><input type="checkbox" aria-label=${t("sheet.choose_all")} checked=${chosen.size > 0 && chosen.size === rowsOf(records, filter, order).length}
+          onChange=${(/** @type {any} */ event) => setChosen(new Set(event.target.checked ? rowsOf(records, filter, order).map((record) => record.id) : []))} /></th>`}<th scope="col">${t("sheet.student")}</th><th scope="col">${t("sheet.mark")}</th>
         <th scope="col">${t("sheet.seen")}</th>${mayMark && html`<th scope="col" class="no-print">${t("sheet.set")}</th>`}<th class="no-print"><span class="visually-hidden">${t("table.acts")}</span></th></tr></thead>
-      <tbody ref=${body}>${rowsOf(data, filter, order).map((record) => html`<tr key=${record.id} tabindex=${mayMark ? 0 : undefined}
+      <tbody ref=${body}>${rowsOf(records, filter, order).map((record) => html`<tr key=${record.id} tabindex=${mayMark ? 0 : undefined}
           aria-label=${`${record.student.name}, ${t(`status.${record.status}`)}`} onKeyDown=${(/** @type {KeyboardEvent} */ event) => pressed(event, record)}>
         ${mayMark && html`<td class="pick no-print"><input type="checkbox" aria-label=${t("sheet.choose_one", { name: record.student.name })} checked=${chosen.has(record.id)}
           onChange=${() => setChosen((now) => toggled(now, record.id))} /></td>`}
-        <th scope="row">${record.student.name}<span class="quiet small id">${record.student.external_id}</span></th>
+        <th scope="row">${record.student.name}<span class="quiet small id">${record.student.external_id}</span>${record.isWaiting && html`<${NotSaved} />`}</th>
         <td class="mark"><${Status} status=${record.status} /></td>
         <td class="seen quiet">${record.first_seen_at ? clock(record.first_seen_at, session.timezone) : record.source === "manual" ? t("sheet.by_hand") : ""}</td>
         ${mayMark && html`<td class="set no-print"><${Group} className="choices" label=${t("sheet.set_one", { name: record.student.name })}>
@@ -176,20 +144,20 @@ function Marks({ session }) {
             onClick=${() => mark(record, status)}><span aria-hidden="true">${t(`sheet.letter_${status}`)}</span><span class="visually-hidden">${t(`status.${status}`)}</span></button>`)}</${Group}></td>`}
         <td class="no-print end"><button type="button" class="link" aria-label=${t(mayMark ? "sheet.details_of" : "sheet.history_of", { name: record.student.name })} onClick=${() => setShown(record.id)}>${t(mayMark ? "sheet.details" : "sheet.history")}</button></td>
       </tr>`)}</tbody></table></div>
-    ${data.items.filter((record) => record.id === shown).map((record) => html`<${MarkHistory} key=${record.id} record=${record} zone=${session.timezone}
+    ${records.filter((record) => record.id === shown).map((record) => html`<${MarkHistory} key=${record.id} record=${record} zone=${session.timezone}
       save=${mayMark ? correct : undefined} onClose=${() => setShown(null)} />`)}`}</${Shown}>`;
 }
 
 /** Others mark too; and once a session is closed, the server makes those absent who were not seen.
- * @param {Api.Session} session @param {Api.Sheet | undefined} sheet */
-function everySeconds(session, sheet) {
+ * @param {Api.Session} session @param {Api.Record[]} records */
+function everySeconds(session, records) {
   if (session.state === "open") return OPEN_SECONDS;
-  return session.state === "closed" && sheet?.items.some((record) => record.status === "unmarked") ? CLOSED_SECONDS : null;
+  return session.state === "closed" && records.some((record) => record.status === "unmarked") ? CLOSED_SECONDS : null;
 }
 
-/** @param {Api.Sheet} data @param {string} filter @param {string} order @returns {Api.Record[]} */
-function rowsOf(data, filter, order) {
-  const rows = data.items.filter((record) => !filter || record.status === filter);
+/** @param {import("../marking.js").Shown[]} records @param {string} filter @param {string} order */
+function rowsOf(records, filter, order) {
+  const rows = records.filter((record) => !filter || record.status === filter);
   if (order === "status") return rows.sort((a, b) => a.status.localeCompare(b.status));
   // those never seen come last
   if (order === "time") return rows.sort((a, b) => (a.first_seen_at ?? "9").localeCompare(b.first_seen_at ?? "9"));

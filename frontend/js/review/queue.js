@@ -3,6 +3,7 @@
 import { useEffect, useRef, useSignal } from "../lib.js";
 import * as api from "../api.js";
 import { getAll, useEvery } from "../loading.js";
+import { confirmed } from "../marking.js";
 import { t } from "../texts.js";
 import { toast, toastProblem } from "../components/toast.js";
 import { countChanged } from "./count.js";
@@ -27,6 +28,8 @@ export function useQueue(filter) {
   const problem = useSignal(/** @type {api.Problem | null} */ (null));
   /** What was decided here, by id: the version it has then. An answer that is older must not bring it back. */
   const decided = useRef(/** @type {Map<number, number>} */ (new Map()));
+  /** What the server may have got without our hearing of it, by id. */
+  const tried = useRef(/** @type {Map<number, {resolution: string, student?: Api.StudentReference}>} */ (new Map()));
   const latest = useRef(/** @type {Api.ReviewItem[]} */ ([]));
   const running = useRef(/** @type {AbortController | null} */ (null));
 
@@ -80,8 +83,15 @@ export function useQueue(filter) {
         toast(t("review.changed"), { seconds: 10 });
         return true;
       }
+      const mine = tried.current.get(item.id);
+      if (mine && now.version === item.version + 1 && now.resolution === mine.resolution && now.student?.id === mine.student?.id) {
+        done(now); // its answer was lost on the way
+        return false;
+      }
       toast(t(`review.elsewhere_${now.resolution}`, { name: now.student?.name ?? "" }), { seconds: 10 });
     } catch (error) {
+      // it is asked for again, and shown again if it is still open
+      decided.current.delete(item.id);
       toastProblem(error);
     }
     return false;
@@ -97,18 +107,24 @@ export function useQueue(filter) {
     countChanged(-1);
     try {
       const body = { resolution, ...(student ? { student_id: student.id } : {}) };
-      const saved = /** @type {Api.ReviewItem} */ (await api.post(`/review/${item.id}/resolve`, body, { version: item.version }));
-      latest.current.push(saved);
-      toast(t(`review.decided_${resolution}`, { name: student?.name ?? "" }), { undo: () => takeBack(saved) });
+      done(await confirmed(api.post(`/review/${item.id}/resolve`, body, { version: item.version })));
     } catch (error) {
       if (!(error instanceof api.Problem)) throw error;
       const isOthers = error.status === 412 || error.code === "already_resolved";
       if (isOthers && !(await settledElsewhere(item))) return;
       countChanged(1);
       if (isOthers) return;
+      if (error.isPassing) tried.current.set(item.id, { resolution, student });
       putBack(item, place);
       toastProblem(error);
     }
+  }
+
+  /** @param {Api.ReviewItem} saved */
+  function done(saved) {
+    tried.current.delete(saved.id);
+    latest.current.push(saved);
+    toast(t(`review.decided_${saved.resolution}`, { name: saved.student?.name ?? "" }), { undo: () => takeBack(saved) });
   }
 
   /** @param {Api.ReviewItem} saved */
@@ -116,12 +132,12 @@ export function useQueue(filter) {
     if (!latest.current.includes(saved)) return;
     latest.current = latest.current.filter((each) => each !== saved);
     try {
-      const open = await api.post(`/review/${saved.id}/undo`, undefined, { version: saved.version });
+      const open = await confirmed(api.post(`/review/${saved.id}/undo`, undefined, { version: saved.version }));
       countChanged(1);
       putBack(open, at.value);
       toast(t("review.undone"));
     } catch (error) {
-      if (error instanceof api.Problem && error.isPassing) latest.current.push(saved);
+      if (error instanceof api.Problem && (error.isPassing || error.status === 401)) latest.current.push(saved);
       toastProblem(error);
     }
   }

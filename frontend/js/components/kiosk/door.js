@@ -3,6 +3,7 @@
 import { html, useEffect, useMemo, useRef, useState } from "../../lib.js";
 import * as api from "../../api.js";
 import { FrameLoop } from "../../live/frame_loop.js";
+import { forgetUnless } from "../../live/frame_queue.js";
 import { follow } from "../../live/tracks.js";
 import { play } from "../../live/tone.js";
 import { useAwake } from "../../live/awake.js";
@@ -32,6 +33,9 @@ export function Door({ secret }) {
   const [leaving, setLeaving] = useState(false);
   const shown = /** @type {Api.KioskView | undefined} */ (view.data);
   const isEnded = view.problem?.status === 401;
+  useEffect(() => {
+    if (isEnded) forgetUnless([]).catch(() => {}); // a browser that keeps nothing
+  }, [isEnded]);
   if (isEnded) {
     return html`<main class="kiosk ended" id="main"><h1>${t("kiosk.ended")}</h1><p>${t("kiosk.ended_text")}</p>
       <button type="button" onClick=${() => { kioskSecret.value = ""; }}>${t("kiosk.to_login")}</button></main>`;
@@ -77,7 +81,7 @@ function Greeter({ session, options, refresh }) {
   };
   const latest = useRef(answered);
   latest.current = answered;
-  const loop = useMemo(() => new FrameLoop(session, () => video.current, (...all) => latest.current(...all), { path: "/kiosk/frames", options }), [session]);
+  const loop = useMemo(() => new FrameLoop(session, () => video.current, (...all) => latest.current(...all), { path: "/kiosk/frames", options, isKiosk: true }), [session]);
   useEffect(() => {
     if (camera.camera) loop.start();
     return () => loop.stop();
@@ -90,11 +94,11 @@ function Greeter({ session, options, refresh }) {
   const state = loop.state.value;
   useEffect(() => {
     if (state !== "sending") setTracks([]);
-    if (state === "ended" || state === "login") refresh();
+    if (state === "ended") refresh();
   }, [state]);
 
   const word = greeted.length > 0 ? t("kiosk.welcome", { names: new Intl.ListFormat(undefined, { type: "conjunction" }).format(greeted) })
-    : state === "offline" ? t("kiosk.no_network") : state === "refused" ? t("kiosk.refused") : asked ? t("kiosk.ask") : t("kiosk.look");
+    : state === "offline" ? t(loop.queued.value > 0 ? "kiosk.kept" : "kiosk.no_network") : state === "refused" ? t("kiosk.refused") : asked ? t("kiosk.ask") : t("kiosk.look");
   return html`<${Stage} camera=${camera.camera} tracks=${tracks} arrived=${new Set()} mirrored numbers=${false} video=${video}
       describe=${(/** @type {Api.KioskFace} */ face) => ({ kind: KINDS[face.greeting], word: face.first_name ?? t(`kiosk.face_${face.greeting}`) })}>
       ${camera.trouble && html`<div class="trouble" role="alert"><h2>${camera.trouble === "starting" ? t("camera.starting") : t(`camera.${camera.trouble}_title`)}</h2>
@@ -108,7 +112,6 @@ function Leave({ options, onClose }) {
   /** @param {Record<string, any>} values */
   const submitted = async (values) => {
     await api.post("/kiosk/leave", { pin: values.pin }, options);
-    await import("../../live/frame_queue.js").then((queue) => queue.forgetAll()).catch(() => {});
     if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
     kioskSecret.value = "";
   };

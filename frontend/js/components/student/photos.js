@@ -21,7 +21,6 @@ export function Photos({ student, changed }) {
   /** @param {Api.FaceImage} photo */
   const remove = async (photo) => {
     if (!await confirm({ title: t("photos.delete_title"), text: html`<p>${t("photos.delete_text")}</p>`, action: t("photos.delete"), danger: true })) return;
-    photos.change((/** @type {Api.FaceImage[]} */ list) => list.filter((each) => each.id !== photo.id));
     try {
       await api.remove(`/faces/${photo.id}`);
       toast(t("photos.deleted"));

@@ -4,6 +4,7 @@ export default {
   "band.fairly_sure": "fairly sure",
   "band.not_sure": "not sure",
   "band.sure": "sure",
+  "marks.not_saved": "not saved yet",
   "marks.squares": { one: "{present} of {n} session attended", other: "{present} of {n} sessions attended" },
   "role.admin": "admin",
   "role.instructor": "instructor",
