@@ -57,7 +57,7 @@ def test_it_says_how_much_is_kept() -> None:
     assert says(f"at most {crops.KEPT_SIZE} pixels and {face_images.MOST_IMAGES} a student")
     assert says(f"at most {review_crops.LONGEST_SIDE} pixels")
     assert says(f"in grey at {duplicates.THUMBNAIL_SIZE} x {duplicates.THUMBNAIL_SIZE} pixels")
-    assert says("at most 300 | they are sent, or two hours old, or somebody logs out")
+    assert says("at most 300 of a session | they are sent, or two hours old")
     assert "const MOST = 300;" in QUEUE and "const OLDEST_MS = 2 * 3600 * 1000;" in QUEUE
 
 

@@ -287,7 +287,8 @@ def test_a_decision_that_did_not_get_through_is_shown_again_and_one_whose_answer
     page = page_of("/review")
     place(page, "1 of 1")
     for status in (500, 502):
-        page.route(RESOLVE, lambda route, status=status: route.fulfill(status=status, body="no"))
+        refusal = {"status": status, "body": "no"}
+        page.route(RESOLVE, lambda route: route.fulfill(**refusal))  # noqa: B023 - used in this turn only
         page.keyboard.press("s")
         expect(toast(page)).to_contain_text(f"The server answered {status}")
         place(page, "1 of 1")
