@@ -45,6 +45,8 @@ _COLUMNS = {name: column for column, names in _NAMES.items() for name in names.s
 
 # Characters; too long for every column, so that its row is refused.
 _LONGEST_CELL = 800
+# Of combining marks, one after another, that any writing has (Unicode's stream-safe text).
+_MOST_MARKS = 30
 
 Mapped = Mapping[Column, int]
 """Column -> its place in a row, from 0."""
@@ -52,9 +54,20 @@ Mapped = Mapping[Column, int]
 
 def plain(cell: str) -> str:
     """``cell`` normalised (NFC), without white space around it and with single spaces inside. One that is longer than
-    anything a roster may hold is only cut short: normalising takes a time that grows with the square of its length."""
+    anything a roster may hold is only cut short, and no writing stays as it is: to put marks in order takes a time that
+    grows with the square of their number."""
     text = " ".join(cell.split())
-    return unicodedata.normalize("NFC", text) if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL + 1]
+    if text.isascii() or len(text) > _LONGEST_CELL or _most_marks(text) > _MOST_MARKS:
+        return text[: _LONGEST_CELL + 1]
+    return unicodedata.normalize("NFC", text)
+
+
+def _most_marks(text: str) -> int:
+    most = marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        most = max(most, marks)
+    return most
 
 
 def is_header(rows: Sequence[Sequence[str]]) -> tuple[bool, bool]:
