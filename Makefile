@@ -100,6 +100,7 @@ bench: environment
 	"$(VENV_PYTHON)" benchmarks/simulate_lecture.py
 	"$(VENV_PYTHON)" -m pip install --disable-pip-version-check -q -r requirements-cluster.txt
 	"$(VENV_PYTHON)" benchmarks/ray_nodes.py
+	"$(VENV_PYTHON)" benchmarks/overload.py
 	"$(VENV_PYTHON)" benchmarks/ray_training.py
 
 soak: environment
