@@ -64,6 +64,8 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
                 self.completed = True
                 self.headers["CONTENT_LENGTH"] = str(self.body_bytes_received)
                 self._leave_unread()
+            elif self.body_bytes_received > self.held + self.filed:
+                self._file(2 * self.body_bytes_received)  # nobody knows how much is to come
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
@@ -90,20 +92,25 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
 
     def _find_room(self) -> None:
         size = 2**20 if self.chunked else self.content_length
-        others = [each for each in self._channel.everybody() if each is not self._channel]
-        waiting = [(each, each.request) for each in others if each.request is not None]
-        taken = [request for _, request in waiting] + [request for each in others for request in tuple(each.requests)]
-        if sum(request.held for request in taken) + size <= MOST_IN_MEMORY:
+        if sum(request.held for _, request in self._others()) + size <= MOST_IN_MEMORY:
             self.held = size
             self.body_rcv.getbuf().overflow = size + 1
-            return
-        self.body_rcv.getbuf().overflow = SMALL
-        self.filed = int(self.adj.max_request_body_size) if self.chunked else size
-        full = self.filed + sum(request.filed for request in taken) - MOST_IN_FILES
-        for each, request in sorted(waiting, key=lambda one: float(one[1].begun)):
-            if full > 0 and request.filed:
-                each.is_dismissed = True
+        else:
+            self.body_rcv.getbuf().overflow = SMALL
+            self._file(size)
+
+    def _file(self, size: int) -> None:
+        self.filed = size
+        others = self._others()
+        full = size + sum(request.filed for _, request in others) - MOST_IN_FILES
+        for channel, request in sorted(others, key=lambda each: float(each[1].begun)):
+            if full > 0 and request.filed and not request.completed:
+                channel.is_dismissed = True
                 full -= request.filed
+
+    def _others(self) -> list[tuple[_Channel, _Parser]]:
+        others = [each for each in self._channel.everybody() if each is not self._channel]
+        return [(each, request) for each in others for request in (each.request, *each.requests) if request is not None]
 
 
 class _Unread(_Parser):

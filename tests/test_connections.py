@@ -248,6 +248,10 @@ def test_bodies_stay_in_memory_while_there_is_room(serve: Serve, monkeypatch: py
     held += [served.open(head(900_000, login) + bytes(800_000)) for _ in range(3)]
     assert served.ask(body=body, **LOGGED_IN) == "900000" and served.bodies[-1] == body
     assert is_closed(held[1]) and not is_closed(held[0], 0.1) and not is_closed(held[2], 0.1)
+    growing = served.open(b"POST / HTTP/1.1\r\nCookie: a=b\r\nTransfer-Encoding: chunked\r\n\r\n")
+    growing.sendall(b"186a00\r\n" + bytes(1_500_000))
+    assert is_closed(held[2]) and is_closed(held[3])
+    assert served.ask(body=body, **LOGGED_IN) == "900000" and is_closed(growing)
     # what is given up gives its memory back
     held[0].close()
     made.clear()
