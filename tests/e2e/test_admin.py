@@ -267,6 +267,17 @@ def test_privacy_shows_consents_what_is_kept_and_what_was_erased(page_of: Callab
     expect(page.get_by_role("status").filter(has_text="Deleted:")).to_be_visible()
     check_screen(page)
 
+    def failed(route: Any) -> None:
+        found = route.fetch().json()
+        found["items"][0].update(completed_at=None, problem="models: Permission denied")
+        found["items"][0]["steps"]["models"] = {"problem": "Permission denied"}
+        route.fulfill(json=found)
+
+    page.route("**/api/v1/privacy/erasures**", failed)
+    page.reload()
+    expect(erased).to_contain_text("Models, in use and earlier: not erased yet: Permission denied")
+    expect(erased).to_contain_text(re.compile(r"Photos: \d+ files"))
+
 
 def test_settings_are_found_and_what_is_worth_a_look_is_said(page_of: Callable[..., Page]) -> None:
     page = page_of("/settings", ROBIN)
