@@ -38,7 +38,7 @@ from errors import ConfigurationError
 from outages import Outage
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-_EMPTY_LOG_MS = 5000  # readers are done in milliseconds
+_EMPTY_LOG_MS = 2000  # readers are done in milliseconds; meanwhile nobody can write
 # Something took too long: waiting for others' rows, one statement, or what was done between two.
 _TOO_SLOW = (
     psycopg.errors.LockNotAvailable,
@@ -153,7 +153,6 @@ class Database:
         try:
             cursor = connection.cursor()
             try:
-                # others cannot write meanwhile
                 cursor.execute(f"PRAGMA busy_timeout = {_EMPTY_LOG_MS}")
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 row = cursor.fetchone()
