@@ -15,6 +15,7 @@ from attendance import accounts, links
 from attendance.actor import system_actor
 from attendance.clock import SystemClock
 from attendance.database import DatabaseError
+from attendance.face_images import MOST_AT_ONCE
 from cluster import connection
 from cluster.publishing import publisher_of
 from config import Settings
@@ -189,7 +190,7 @@ def serve(settings: Settings, create_app: CreateApp, greet: Greet | None = None,
                 application,
                 sockets,
                 threads=settings.frames_at_once + settings.inference_queue + _THREADS,
-                largest_body=max(4 * settings.max_image_bytes, 64_000_000),
+                largest_body=max((MOST_AT_ONCE + 1) * settings.max_image_bytes, 64_000_000),
                 is_behind_proxy=settings.trusted_proxies > 0,
             )
         except OSError as error:

@@ -144,12 +144,12 @@ class RecognitionSettings:
         ),
     )
     max_image_pixels: int = field(
-        default=50_000_000,
+        default=65_000_000,
         metadata=about(
             Whole(10_000, 1_000_000_000),
             unit="pixels",
             help="The largest picture accepted, width times height, checked before it is decoded.",
-            reason="Holds the stills of nearly all phones, and takes 150 MB of memory when decoded.",
+            reason="Holds the stills of nearly all phones, those of 64 megapixels too.",
         ),
     )
     max_faces_per_image: int = field(

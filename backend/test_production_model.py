@@ -21,7 +21,7 @@ from recognizer.compute import compute_of
 from recognizer.detector import DetectorConfig
 from recognizer.drawing import annotate, check_savable, save_picture
 from recognizer.durable_files import write_atomically
-from recognizer.images import ImageLimits, read_image
+from recognizer.images import ImageLimits, read_picture
 from recognizer.pipeline import FaceRecognizer
 from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
 from training.dataset import scan
@@ -231,16 +231,16 @@ class _Command:
 
     def _picture(self, recognizer: FaceRecognizer, path: Path, target: Path | None) -> PictureTest:
         try:
-            image = read_image(path, self._limits)
+            picture = read_picture(path, self._limits)
         except InvalidImageError as error:
             print(f"{path} is not used: {error}", file=sys.stderr)
             return PictureTest(path, None, str(error))
-        result = recognizer.recognize(image)
+        result = recognizer.recognize(picture.pixels)
         self._print(picture_lines(path, result, plain=self._plain))
         if target:
-            save_picture(target, annotate(image, result.faces))
+            save_picture(target, annotate(picture.pixels, result.faces))
             self._print([f"  saved as {target}"])
-        return PictureTest(path, result)
+        return PictureTest(path, result.in_picture_of(picture.size))
 
     def _save_path(self, number: int) -> Path | None:
         save: Path | None = self._arguments.save

@@ -114,12 +114,11 @@ class Check(MethodView):
     def post(self, student_id: int) -> Any:
         """Judge a photo without storing anything, to guide whoever takes it"""
         found = services().enrolment.check(actor(), student_id, picture(PART))
-        face = found.assessment.face
         return {
             "assessment": found.assessment,
             "pose": found.pose,
             "next_step": found.next_step,
-            "box": None if face is None else [round(float(side), 1) for side in face.box.as_tuple()],
+            "box": None if found.box is None else [round(float(side), 1) for side in found.box.as_tuple()],
             "width": found.image_size[0],
             "height": found.image_size[1],
         }

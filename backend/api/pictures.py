@@ -1,23 +1,27 @@
-"""A picture in a request's body: as it is, or as the one part of a form."""
+"""Pictures in a request's body: one as it is, or as parts of a form."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from flask import request
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
-from werkzeug.formparser import FormDataParser
+from werkzeug.formparser import FormDataParser, default_stream_factory
 
 from api.context import options
+from attendance.face_images import MOST_AT_ONCE
 from errors import InvalidRequestError
 
-TYPES = ("image/jpeg", "image/png", "image/webp")
+TYPES = ("image/jpeg", "image/png", "image/webp", "image/heic")
 _FORM = "multipart/form-data"
-# More than one part is refused anyhow; more than these, or more bytes of text, are not even looked at.
-_MOST_PARTS = 8
+_UNTOLD = "application/octet-stream"
+# A part more is told from too many bytes; beyond that nothing is looked at.
+_MOST_PARTS = MOST_AT_ONCE + 1
 _MOST_TEXT = 500_000  # the parser's own pieces of a file must fit as well
+_AROUND_A_PART = 1000  # bytes: boundary, names and types
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
@@ -33,12 +37,18 @@ def picture(part: str) -> bytes:
 
     Raises UnsupportedMediaType, RequestEntityTooLarge, InvalidRequestError.
     """
-    request.max_content_length = options().max_image_bytes
-    if request.mimetype in TYPES:
-        return _body()
     if request.mimetype == _FORM:
-        return _part(part)
-    raise UnsupportedMediaType(f"send a picture as {', '.join(TYPES)}, or as the part {part} of {_FORM}")
+        # not on the disk, as frames are never stored
+        return next(_parts(part, 1, lambda *_, **__: io.BytesIO()))
+    if not _is_picture(request.mimetype):
+        raise UnsupportedMediaType(f"send a picture as {', '.join(TYPES)}, or as the part {part} of {_FORM}")
+    request.max_content_length = options().max_image_bytes
+    return _body()
+
+
+def _is_picture(mimetype: str) -> bool:
+    """Whether it may be a picture; which one, and whether it is, its content decides."""
+    return mimetype.startswith("image/") or mimetype == _UNTOLD
 
 
 def _body() -> bytes:
@@ -51,46 +61,57 @@ def _body() -> bytes:
 
 def many_doc(part: str) -> dict[str, Any]:
     """``body_doc`` where a form may have several pictures."""
-    several = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1, "maxItems": _MOST_PARTS}
+    several = {
+        "type": "array",
+        "items": {"type": "string", "format": "binary"},
+        "minItems": 1,
+        "maxItems": MOST_AT_ONCE,
+    }
     form = {"type": "object", "required": [part], "properties": {part: several}}
     return {"required": True, "content": {**dict.fromkeys(TYPES, _BINARY), _FORM: {"schema": form}}}
 
 
-def pictures(part: str) -> list[bytes]:
-    """As ``picture``, but a form may have several parts of the name ``part``."""
-    request.max_content_length = options().max_image_bytes
-    return _parts(part, _MOST_PARTS) if request.mimetype == _FORM else [picture(part)]
+def pictures(part: str) -> Iterator[bytes]:
+    """As ``picture``, but a form may have several parts of the name ``part``. They wait on the disk, and only one is in
+    memory at a time; one of too many bytes is handed over cut off just beyond what is allowed."""
+    if request.mimetype == _FORM:
+        return _parts(part, MOST_AT_ONCE, default_stream_factory)
+    return iter([picture(part)])
 
 
-def _part(name: str) -> bytes:
-    return _parts(name, 1)[0]
-
-
-def _parts(name: str, most: int) -> list[bytes]:
-    # not request.files: that writes larger parts to the disk, and frames are never stored
-    parser = FormDataParser(_in_memory, max_form_memory_size=_MOST_TEXT, silent=False, max_form_parts=_MOST_PARTS)
+def _parts(name: str, most: int, made_for: Callable[..., IO[bytes]]) -> Iterator[bytes]:
+    """The parts called ``name``. made_for: gives a file for each part."""
+    limit = options().max_image_bytes
+    request.max_content_length = most * (limit + _AROUND_A_PART)
+    parser = FormDataParser(made_for, max_form_memory_size=_MOST_TEXT, silent=False, max_form_parts=_MOST_PARTS)
+    needed = (
+        f"exactly one part: the file {name}" if most == 1 else f"1 to {most} parts, all of them files called {name}"
+    )
     try:
         _, form, files = parser.parse(
             request.stream, request.mimetype, request.content_length, dict(request.mimetype_params)
         )
     except ValueError as error:
         raise _refused(name, "the form cannot be read; is its boundary right and was all of it sent?") from error
+    except RequestEntityTooLarge as error:
+        if request.content_length is None or request.content_length > request.max_content_length:
+            raise
+        # of the parser, which stops at as many parts
+        raise _refused(name, f"there is too much in the form; it must have {needed}") from error
     found = files.getlist(name)
     if not 1 <= len(found) <= most or len(files) > 1 or len(form):
-        parts = "exactly one part: the file" if most == 1 else f"1 to {most} parts, all of them files called"
-        raise _refused(name, f"the form must have {parts} {name}")
-    return [_content(name, sent) for sent in found]
+        raise _refused(name, f"the form must have {needed}")
+    for sent in found:
+        if sent.mimetype and not _is_picture(sent.mimetype):
+            raise UnsupportedMediaType(f"the part {name} is {sent.mimetype}; send {', '.join(TYPES)}")
+    return _contents(found, limit)
 
 
-def _content(name: str, sent: FileStorage) -> bytes:
-    if sent.mimetype not in (*TYPES, "application/octet-stream", ""):
-        raise UnsupportedMediaType(f"the part {name} is {sent.mimetype}; send {', '.join(TYPES)}")
-    return sent.stream.read()
+def _contents(found: list[FileStorage], limit: int) -> Iterator[bytes]:
+    for sent in found:
+        with sent.stream as stream:
+            yield stream.read(limit + 1)
 
 
 def _refused(name: str, message: str) -> InvalidRequestError:
     return InvalidRequestError(message, code="form", errors=[{"field": name, "message": message}])
-
-
-def _in_memory(*_: Any, **__: Any) -> IO[bytes]:
-    return io.BytesIO()

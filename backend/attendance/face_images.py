@@ -20,6 +20,7 @@ from errors import ConflictError, ForbiddenError, NotFoundError
 
 # More tell a face no better, and cost time in every training.
 MOST_IMAGES = 60
+MOST_AT_ONCE = 20  # photos in one request
 
 
 @dataclass(frozen=True, slots=True)

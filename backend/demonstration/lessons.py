@@ -73,7 +73,8 @@ class Lessons:
     def doubt(self, session: ClassSession, student: str, at: datetime) -> None:
         """The camera sees somebody who may be this student, or another one."""
         services = self.school.services
-        image, found = services.inference.detect(encode_jpeg(self._picture(student)))
+        picture, found = services.inference.detect(encode_jpeg(self._picture(student)))
+        image = picture.pixels
         if not found:  # a question without a picture is none
             return
         others = [each for each in self.members if each != student]

@@ -28,10 +28,10 @@ from operations.places import Places
 from operations.trainings import Trainings, TrainingSetup
 from recognizer import durable_files, history
 from recognizer.artifact import LABELS_FILE, MODEL_FILE
-from recognizer.images import EXTENSIONS
+from recognizer.images import is_picture_file
 from recognizer.reading import load_artifact
 from student_ids import key_of, normalised
-from training.dataset import SYSTEM_FILES, display_name
+from training.dataset import SYSTEM_FILES, display_name, foreign
 
 _logger = logging.getLogger(__name__)
 
@@ -254,14 +254,16 @@ class Check:
             relative = f"{folder.name}/{path.name}"
             if _place(relative) in rows or durable_files.is_temporary(path) or path.name.lower() in SYSTEM_FILES:
                 continue
-            if path.suffix.lower() in EXTENSIONS and path.is_file() and not path.is_symlink():
+            if path.is_file() and not path.is_symlink() and is_picture_file(path):
                 message = f"{self._shown(path)} is known to no row, so that it would be missing from exports."
                 yield _Found(
                     Finding("image_without_row", message),
                     partial(self._adopt, student_id, path, relative),
                 )
             else:
-                yield _Found(Finding("foreign_file", f"{self._shown(path)} is no image; move or delete it."))
+                yield _Found(
+                    Finding("foreign_file", f"{self._shown(path)} is not used: {foreign(path)}. Move or delete it.")
+                )
 
     def _adopt(self, student_id: int, path: Path, relative: str) -> bool:
         with self._files.locked(self._database):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -21,9 +22,9 @@ from attendance.models import FaceImage, FaceImageState
 from errors import BusyError, ConflictError, InvalidRequestError, ServiceError, SmartAttendanceError
 from operations.face_files import FaceFiles, told
 from recognizer.crops import cut_to_keep
-from recognizer.images import encode_jpeg
-from recognizer.quality import Assessment, QualityLimits, assess
-from recognizer.types import DetectedFace, RGBImage
+from recognizer.images import Picture, encode_jpeg
+from recognizer.quality import Assessment, QualityLimits, assess, with_turn
+from recognizer.types import BoundingBox, DetectedFace, RGBImage
 
 _TURNED = 0.15  # distances between the eyes; within them a face looks at the camera, for guided capture
 
@@ -31,7 +32,8 @@ _logger = logging.getLogger(__name__)
 
 
 class Detects(Protocol):
-    def detect(self, data: bytes) -> tuple[RGBImage, tuple[DetectedFace, ...]]: ...
+    def detect(self, data: bytes) -> tuple[Picture, tuple[DetectedFace, ...]]: ...
+    def detect_in(self, image: RGBImage) -> tuple[DetectedFace, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,11 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """image_size: (width, height). pose: ``front``, ``left`` or ``right`` as the student sees it, None without a face.
-    next_step: what to do, for people."""
+    """box, image_size: in pixels of the picture as it was sent, (width, height). pose: ``front``, ``left`` or ``right``
+    as the student sees it, None without a face. next_step: what to do, for people."""
 
     assessment: Assessment
+    box: BoundingBox | None
     image_size: tuple[int, int]
     pose: str | None
     next_step: str
@@ -69,7 +72,7 @@ class Enrolment:
         self._database, self._files, self._inference = database, files, inference
         self._limits = limits or QualityLimits()
 
-    def enrol(self, actor: Actor, student_id: int, pictures: Sequence[bytes], now: datetime) -> Enrolled:
+    def enrol(self, actor: Actor, student_id: int, pictures: Iterable[bytes], now: datetime) -> Enrolled:
         """Store the face in each of ``pictures`` (encoded). Those that are not good enough are refused, each for its
         own reason; when all are, that is raised."""
         stored: list[FaceImage] = []
@@ -89,27 +92,36 @@ class Enrolment:
         """Judge a photo without storing anything, to guide whoever takes it."""
         with self._database.reading() as db:
             face_images.check_may_enrol(db, actor, student_id)
-        image, faces = self._inference.detect(data)
-        found = assess(image, faces, self._limits)
+        picture, found = self._assessed(data)
         pose = None
         if found.quality is not None:
             turned = found.quality.turned
             # seen on the viewer's right means turned to the own left
             pose = "front" if abs(turned) <= _TURNED else "left" if turned > 0 else "right"
-        return Checked(found, (image.shape[1], image.shape[0]), pose, _next_step(found))
+        box = None
+        if found.face is not None:
+            height, width = picture.pixels.shape[:2]
+            box = found.face.box.times(picture.size[0] / width, picture.size[1] / height)
+        return Checked(found, box, picture.size, pose, _next_step(found))
+
+    def _assessed(self, data: bytes) -> tuple[Picture, Assessment]:
+        picture, faces = self._inference.detect(data)
+        found = assess(picture.pixels, faces, self._limits)
+        with suppress(BusyError):  # then it is told what is wrong without a second look
+            found = with_turn(picture.pixels, found, self._inference.detect_in)
+        return picture, found
 
     def _enrol(self, actor: Actor, student_id: int, data: bytes, now: datetime) -> FaceImage:
         with self._database.reading() as db:
             external_id = face_images.check_may_enrol(db, actor, student_id)
-        image, faces = self._inference.detect(data)
-        found = assess(image, faces, self._limits)
+        picture, found = self._assessed(data)
         if found.face is None or found.quality is None or not found.good:
             raise InvalidRequestError(
                 "; ".join(each.message for each in found.shortcomings),
                 code=found.shortcomings[0].code,
                 errors=[{"field": each.code, "message": each.message} for each in found.shortcomings],
             )
-        kept = encode_jpeg(cut_to_keep(image, found.face))
+        kept = encode_jpeg(cut_to_keep(picture.pixels, found.face))
         return self._store(actor, student_id, external_id, kept, found.quality.as_dict(), now)
 
     def _store(
@@ -141,8 +153,10 @@ class Enrolment:
 
 
 def _all_refused(first: SmartAttendanceError, refused: Sequence[Refused]) -> SmartAttendanceError:
-    if len(refused) == 1 or not isinstance(first, ServiceError):
+    if len(refused) == 1:
         return first
+    if not isinstance(first, ServiceError):  # of the picture; the others' reasons are told as well
+        first = InvalidRequestError(str(first), code=first.code)
     errors: list[dict[str, object]] = [{"field": f"image.{each.index}", "message": each.message} for each in refused]
     first.errors = errors
     return first

@@ -19,7 +19,7 @@ from operations.advice import Advice, Advisor
 from operations.cameras import Camera
 from operations.metrics import Metrics
 from operations.recognition import Recognizer
-from recognizer.images import ImageLimits, decode
+from recognizer.images import ImageLimits, Picture, decode_picture
 from recognizer.types import DetectedFace, RecognitionResult, RGBImage
 
 T = TypeVar("T")
@@ -82,43 +82,49 @@ class InferenceGate:
         without: frozenset[str] = frozenset(),
         camera: Camera | None = None,
     ) -> tuple[RGBImage, RecognitionResult]:
-        """The decoded picture and everybody in it; the rest as ``Recognizer.recognize`` takes it.
+        """The decoded picture and everybody in it, in pixels of the picture as it was sent; the rest as
+        ``Recognizer.recognize`` takes it.
 
         Raises BusyError (see ``metrics.REFUSALS``), InvalidImageError, ModelNotFoundError.
         """
         with self._turn():
             begun = time.perf_counter()
-            image = self._decode(data)
-            result = self._recognizer.recognize(image, among=among, without=without, camera=camera)
+            picture = self._decode(data)
+            result = self._recognizer.recognize(picture.pixels, among=among, without=without, camera=camera)
             seconds = time.perf_counter() - begun
         self._metrics.recognized(result)
         if camera is not None:
             self._advisor.took(camera.key, *result.image_size, seconds)
-        return image, result
+        return picture.pixels, result.in_picture_of(picture.size)
 
     def advice(self) -> Advice:
         """How large the next frame of a camera should be, and when it should come."""
         return self._advisor.advice()
 
-    def detect(self, data: bytes) -> tuple[RGBImage, tuple[DetectedFace, ...]]:
-        """The decoded picture and its faces, largest first. Raises BusyError, InvalidImageError."""
+    def detect(self, data: bytes) -> tuple[Picture, tuple[DetectedFace, ...]]:
+        """The decoded picture and its faces in ``Picture.pixels``, largest first. Raises BusyError,
+        InvalidImageError."""
         with self._turn():
-            image = self._decode(data)
+            picture = self._decode(data)
             start = time.perf_counter()
-            faces = self._recognizer.detect(image)
+            faces = self._recognizer.detect(picture.pixels)
             self._metrics.stage("detect", time.perf_counter() - start)
-        return image, faces
+        return picture, faces
+
+    def detect_in(self, image: RGBImage) -> tuple[DetectedFace, ...]:
+        """The faces of pixels that were decoded before. Raises BusyError."""
+        return self.run(lambda: self._recognizer.detect(image))
 
     def run(self, function: Callable[[], T]) -> T:
         """What ``function`` returns, which uses the networks. Raises BusyError, and whatever it raises."""
         with self._turn():
             return function()
 
-    def _decode(self, data: bytes) -> RGBImage:
+    def _decode(self, data: bytes) -> Picture:
         start = time.perf_counter()
-        image = decode(data, self._limits)
+        picture = decode_picture(data, self._limits)
         self._metrics.stage("decode", time.perf_counter() - start)
-        return image
+        return picture
 
     def refused(self, error: BusyError) -> None:
         """Count a picture that is sent away."""

@@ -56,7 +56,9 @@ def write(
 ) -> None:
     """Write the files of ``crops``, whose rows are committed. A disk that is full costs the picture, not the mark."""
     for crop in crops:
-        data = cut(image, result.faces[crop.face_index].face.box)
+        box = result.faces[crop.face_index].face.box
+        # the result is told in pixels of the picture that was sent, which may have been shrunk
+        data = cut(image, box.times(image.shape[1] / result.image_size[0], image.shape[0] / result.image_size[1]))
         try:
             make_private_folder(folder)
             # readable by nobody else from its first byte on, and never in the place of another

@@ -82,6 +82,16 @@ def cut_to_keep(image: RGBImage, face: DetectedFace) -> RGBImage:
     return _warp(image, matrix, (int(size[0]), int(size[1])), cv2.BORDER_REPLICATE)
 
 
+def shrunk(image: RGBImage, longest: int) -> RGBImage:
+    """``image`` with no side longer than ``longest`` pixels."""
+    scale = longest / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    small: RGBImage = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    return small
+
+
 GREY_FACE_SIZE = 96
 
 

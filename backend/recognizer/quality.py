@@ -6,14 +6,14 @@ cut faces (1.8 %), as those photos are small and closely cut, and for several fa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.crops import grey_face, laplacian
+from recognizer.crops import grey_face, laplacian, shrunk
 from recognizer.types import DetectedFace, RGBImage
 
 
@@ -94,6 +94,39 @@ def assess(image: RGBImage, faces: Sequence[DetectedFace], limits: QualityLimits
     return Assessment(face, quality, tuple(found))
 
 
+Detect = Callable[[RGBImage], Sequence[DetectedFace]]
+
+# A face that is large enough to be trained on is seen in so many pixels, and looking takes a moment.
+_LOOKED_AT = 640
+# Quarters of a turn to the left, and how a person is told to do that.
+_TURNS = {1: "by 90 degrees to the left", 3: "by 90 degrees to the right", 2: "by 180 degrees"}
+
+
+def turn_needed(image: RGBImage, detect: Detect) -> str | None:
+    """How ``image``, in which no upright face was found, has to be turned to show one: ``by 90 degrees to the left``
+    and so on; None where that does not help. A photo whose camera did not note how it was held looks like that."""
+    small = shrunk(image, _LOOKED_AT)
+    found = {
+        quarters: max((face.probability for face in detect(np.ascontiguousarray(np.rot90(small, quarters)))), default=0)
+        for quarters in _TURNS
+    }
+    best = max(found, key=lambda quarters: found[quarters])
+    return _TURNS[best] if found[best] else None
+
+
+def with_turn(image: RGBImage, found: Assessment, detect: Detect) -> Assessment:
+    """``found``, as ``assess`` gives it; where the picture lies on its side, it says how to turn it."""
+    if not any(each.message in (_NO_FACE, _TILTED) for each in found.shortcomings):
+        return found
+    turn = turn_needed(image, detect)
+    if turn is None:
+        return found
+    message = (
+        f"the picture {'is upside down' if turn == _TURNS[2] else 'lies on its side'}; turn it {turn} and send it again"
+    )
+    return replace(found, shortcomings=(Shortcoming(found.shortcomings[0].code, message),))
+
+
 def measure(image: RGBImage, face: DetectedFace) -> FaceQuality:
     """The numbers of ``face`` in ``image`` (H, W, 3)."""
     grey = grey_face(image, face.box)
@@ -119,6 +152,7 @@ def measure(image: RGBImage, face: DetectedFace) -> FaceQuality:
 
 
 _NO_FACE = "no face was found; look into the camera, uncover the face, and come closer"
+_TILTED = "the head is tilted; hold it upright"
 
 
 def _several(faces: Sequence[DetectedFace], limits: QualityLimits) -> list[Shortcoming]:
@@ -147,7 +181,7 @@ def _geometry(quality: FaceQuality, limits: QualityLimits) -> list[Shortcoming]:
         side = "right" if quality.turned > 0 else "left"
         found.append(Shortcoming("turned_away", f"the face is turned away; turn a little to your {side}"))
     elif abs(quality.tilted) > limits.tilted:
-        found.append(Shortcoming("turned_away", "the head is tilted; hold it upright, or turn the photo"))
+        found.append(Shortcoming("turned_away", _TILTED))
     return found
 
 

@@ -6,7 +6,7 @@ Coordinates are pixels of the decoded, upright image: x to the right, y down, or
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -61,6 +61,10 @@ class BoundingBox:
 
     def as_tuple(self) -> tuple[float, float, float, float]:
         return self.x1, self.y1, self.x2, self.y2
+
+    def times(self, across: float, down: float) -> BoundingBox:
+        """The box in a picture that is so many times as wide and as high."""
+        return BoundingBox(self.x1 * across, self.y1 * down, self.x2 * across, self.y2 * down)
 
     def iou(self, other: BoundingBox) -> float:
         """Intersection over union, 0..1."""
@@ -163,6 +167,21 @@ class RecognitionResult:
     skipped_faces: int = 0
     followed_faces: int = 0
     model_generation: int = 0
+
+    def in_picture_of(self, size: tuple[int, int]) -> RecognitionResult:
+        """The same in pixels of the picture before it was shrunk, (width, height)."""
+        if size == self.image_size:
+            return self
+        across, down = size[0] / self.image_size[0], size[1] / self.image_size[1]
+        by = np.array([across, down], dtype=np.float32)
+        faces = tuple(
+            replace(
+                each,
+                face=replace(each.face, box=each.face.box.times(across, down), landmarks=each.face.landmarks * by),
+            )
+            for each in self.faces
+        )
+        return replace(self, faces=faces, image_size=size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from errors import DatasetError
-from recognizer.images import EXTENSIONS, ImageLimits
+from recognizer.images import ImageLimits, is_picture_file, what_is
 from student_ids import key_of, normalised
 from training.samples import (
     DEFAULT_LIMITS,
@@ -26,6 +26,7 @@ from training.samples import (
     Sample,
     count_images,
     fingerprint,
+    reasons,
     students_with_enough,
 )
 
@@ -141,7 +142,7 @@ class _Scanner:
                     self._student(entry, key)
                 else:
                     self._report(IssueKind.NOT_LISTED, entry, entry.name, "is not on the list; it is left out")
-            elif _is_image_name(entry):
+            elif is_picture_file(entry):
                 self._report(
                     IssueKind.LOOSE_FILE,
                     entry,
@@ -151,7 +152,11 @@ class _Scanner:
             else:
                 self._foreign(entry, None)
         if not folders:
-            raise DatasetError(f"no student folders in {self.root}: {self._found()}. {_expectation(self.root)}")
+            why = reasons(self.issues)
+            raise DatasetError(
+                f"no student folders in {self.root}: {self._found()}. {_expectation(self.root)}."
+                + (f" {why}" if why else "")
+            )
         self.issues += [
             DatasetIssue(IssueKind.NO_FOLDER, f"{name} is on the list and has no folder.", student_id=name)
             for name in sorted(without_folder.values())
@@ -204,9 +209,10 @@ class _Scanner:
                     IssueKind.NESTED_FOLDER,
                     entry,
                     student_id,
-                    "is a folder inside a student's folder; it is not looked into. Move its images up one level",
+                    "is a folder inside a student's folder; it is not looked into. Move its images up one level. If "
+                    f"the folders in {display_name(self.root, folder)} are the students, name that one with --dataset",
                 )
-            elif not _is_image_name(entry):
+            elif not is_picture_file(entry):
                 self._foreign(entry, student_id)
             else:
                 images += 1
@@ -251,8 +257,7 @@ class _Scanner:
         return not inside
 
     def _foreign(self, entry: Path, student_id: str | None) -> None:
-        names = ", ".join(sorted(extension[1:] for extension in EXTENSIONS))
-        self._report(IssueKind.FOREIGN_FILE, entry, student_id, f"is not an image file ({names} are); it is not used")
+        self._report(IssueKind.FOREIGN_FILE, entry, student_id, f"is not used: {foreign(entry)}")
 
     def _report(self, kind: IssueKind, path: Path, student_id: str | None, what: str) -> None:
         self.issues.append(DatasetIssue(kind, f"{display_name(self.root, path)} {what}.", path, student_id))
@@ -271,6 +276,17 @@ def student_id_problem(student_id: str) -> str | None:
     return None
 
 
+def foreign(path: Path) -> str:
+    """What a file that is no picture is instead, a clause."""
+    try:
+        if not path.is_file():
+            return "it is not an ordinary file"
+        with path.open("rb") as file:
+            return what_is(file.read(64))
+    except OSError as error:
+        return f"it cannot be read: {error.strerror or error}"
+
+
 def display_name(root: Path, path: Path) -> str:
     """``path`` below ``root`` as it may be shown: forward slashes, nothing that upsets a terminal."""
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
@@ -285,10 +301,6 @@ def _other_files(count: int) -> str:
 
 def _sorted_entries(folder: Path) -> list[Path]:
     return sorted(folder.iterdir(), key=lambda path: path.name)
-
-
-def _is_image_name(path: Path) -> bool:
-    return path.suffix.lower() in EXTENSIONS
 
 
 def _without_duplicates(root: Path, samples: Iterable[Sample], issues: list[DatasetIssue]) -> list[Sample]:

@@ -29,6 +29,7 @@ from training.samples import DEFAULT_LIMITS, DatasetIssue, IssueKind, Sample
 # Images that go through the networks together. Larger batches gain nothing on a CPU; 24 images of LONGEST_SIDE, twice
 # (one batch waits decoded while the other is in the networks), are 150 MB.
 BATCH_SIZE = 24
+SHORTEST_SIDE = 20  # pixels; below it nothing of a face is left
 LONGEST_SIDE = 1024  # pixels; larger photos are shrunk before detection. A fifth of it is still more than a crop needs.
 
 
@@ -134,9 +135,13 @@ def batches(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
 def decode(sample: Sample, limits: ImageLimits) -> RGBImage | DatasetIssue:
     """The photo, shrunk where it is large, or why it is not used."""
     try:
-        return _shrunk(read_image(sample.path, limits))
+        image = read_image(sample.path, limits)
     except InvalidImageError as error:
         return not_used(sample, str(error))
+    height, width = image.shape[:2]
+    if min(height, width) < SHORTEST_SIDE:
+        return not_used(sample, f"it has {width} x {height} pixels, too few to show a face; take it in its full size")
+    return _shrunk(image)
 
 
 def not_used(sample: Sample, reason: str) -> DatasetIssue:

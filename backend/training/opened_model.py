@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from errors import DatasetError, EmbedderMismatchError, InvalidImageError, TrainingError
+from errors import DatasetError, EmbedderMismatchError, TrainingError
 from recognizer.artifact import MODEL_FILE, ClassifierArtifact
 from recognizer.assembly import build_detector, build_embedder
 from recognizer.classifier import FaceClassifier
 from recognizer.compute import Compute
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.embeddings import FaceEmbedder
-from recognizer.images import ImageLimits, read_image
+from recognizer.images import ImageLimits
 from recognizer.loader import check_embedder
 from recognizer.pipeline import MAX_FACES, FaceRecognizer
 from recognizer.reading import load_artifact
@@ -63,7 +63,7 @@ class OpenedModel:
             embed = LocalEmbedding(self.make_detector, self.embedder, self.limits)
             return prepare(samples, embed, cache, progress)
         except TrainingError as error:
-            raise DatasetError(_why_none(samples, self.limits) or str(error)) from error
+            raise DatasetError(str(error)) from error
 
 
 def open_model(
@@ -99,12 +99,3 @@ def open_model(
         return build_detector(replace(detector_config, min_face_size=min_face_size), compute)
 
     return OpenedModel(artifact, info, classifier, built, make_detector, detector_config, limits)
-
-
-def _why_none(samples: tuple[Sample, ...], limits: ImageLimits) -> str | None:
-    """Why the first of ``samples``, none of which is usable, is not."""
-    try:
-        read_image(samples[0].path, limits)
-    except InvalidImageError as error:
-        return f"none of the {len(samples)} images can be used; the first, {samples[0].path}: {error}"
-    return None

@@ -19,7 +19,7 @@ from training.duplicates import groups_by_student, near_duplicates_across
 from training.embedding import LONGEST_SIDE, EmbedMissing
 from training.faces import FACE_SEARCH
 from training.mislabels import Suspect, find_suspects
-from training.samples import DatasetIssue, IssueKind, Sample, students_with_enough
+from training.samples import DatasetIssue, IssueKind, Sample, reasons, students_with_enough
 
 __all__ = ["PreparedDataset", "detector_key", "find_suspects", "leave_out_small", "prepare", "quality_issues"]
 
@@ -92,7 +92,7 @@ def prepare(
                 progress(done, len(samples), cached_count)
     kept = [sample for sample in samples if sample.sha256 in known and sample.is_there]
     if not kept:
-        raise TrainingError(f"none of the {len(samples)} images could be read; the issues name the reason for each")
+        raise TrainingError(f"none of the {len(samples)} images could be read. {reasons(issues)}".strip())
     place = {sample.path: number for number, sample in enumerate(missing)}
     issues.sort(key=lambda issue: place.get(issue.path, len(place)) if issue.path else len(place))
     return _assemble(kept, [known[sample.sha256] for sample in kept], issues, cached_count)
@@ -106,10 +106,19 @@ def detector_key(detector: FaceDetector) -> str:
     return json.dumps(parts, sort_keys=True)
 
 
-def leave_out_small(prepared: PreparedDataset, min_images: int, *, where: Path | None = None) -> PreparedDataset:
+def leave_out_small(
+    prepared: PreparedDataset,
+    min_images: int,
+    *,
+    where: Path | None = None,
+    passed_over: Sequence[DatasetIssue] = (),
+) -> PreparedDataset:
     """``prepared`` without the students who have fewer than ``min_images`` images that could be read, each of them an
-    issue. Raises DatasetError (naming ``where``) when fewer than two students remain."""
-    kept, issues = students_with_enough(prepared.samples, prepared.issues, min_images, where=where)
+    issue. Raises DatasetError (naming ``where`` and what was ``passed_over`` before) when fewer than two students
+    remain."""
+    kept, issues = students_with_enough(
+        prepared.samples, prepared.issues, min_images, where=where, passed_over=passed_over
+    )
     rows = np.array([sample.student_id in kept for sample in prepared.samples], dtype=bool)
     return replace(
         prepared,
@@ -122,23 +131,31 @@ def leave_out_small(prepared: PreparedDataset, min_images: int, *, where: Path |
     )
 
 
-def quality_issues(prepared: PreparedDataset, groups: NDArray[np.intp] | None = None) -> tuple[DatasetIssue, ...]:
+TurnOf = Callable[[Sample], str | None]
+"""How a photo has to be turned to show a face, see ``recognizer.quality.turn_needed``."""
+_MOST_TURNED = 50  # photos without a face that are looked at again, as that takes longer than the rest
+
+
+def quality_issues(
+    prepared: PreparedDataset, groups: NDArray[np.intp] | None = None, turn_of: TurnOf = lambda sample: None
+) -> tuple[DatasetIssue, ...]:
     """Near duplicates, probable mislabels and photos without a face among the prepared images. They are used: a person
     decides.
 
     groups: what ``groups_by_student`` gives for them, where that is known already."""
     if groups is None:
         groups = groups_by_student(prepared.thumbnails, prepared.labels)
-    return (*_near_duplicate_issues(prepared, groups), *_mislabel_issues(prepared), *_no_face_issues(prepared))
+    return (*_near_duplicate_issues(prepared, groups), *_mislabel_issues(prepared), *_no_face_issues(prepared, turn_of))
 
 
-def _no_face_issues(prepared: PreparedDataset) -> Iterator[DatasetIssue]:
+def _no_face_issues(prepared: PreparedDataset, turn_of: TurnOf) -> Iterator[DatasetIssue]:
+    looked_at = 0
     for sample, how in zip(prepared.samples, prepared.how.tolist(), strict=True):
         if how == "whole":
-            message = (
-                f"No face was found in {_name(sample)}; the whole photo was taken for one. Keep it if a face fills it, "
-                "else delete it."
-            )
+            looked_at += 1
+            turn = turn_of(sample) if looked_at <= _MOST_TURNED else None
+            remedy = f"Turn the photo {turn}" if turn else "Keep it if a face fills it, else delete it"
+            message = f"No face was found in {_name(sample)}; the whole photo was taken for one. {remedy}."
             yield DatasetIssue(IssueKind.NO_FACE, message, sample.path, sample.student_id)
 
 

@@ -16,13 +16,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import TrainingError
+from errors import InvalidImageError, TrainingError
 from recognizer.assembly import build_detector, build_embedder
 from recognizer.compute import Compute
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.durable_files import make_private_folder
 from recognizer.history import StoredVersion, publish
-from recognizer.images import ImageLimits
+from recognizer.images import ImageLimits, read_image
+from recognizer.quality import turn_needed
 from recognizer.types import FloatArray
 from recognizer.weights import WeightsFile
 from training.cache import EmbeddingCache
@@ -106,7 +107,7 @@ def run_training(
     with timed("embed", "Embedding the photos"):
         with show("Embedding the photos") as progress:
             prepared = networks.prepare(scanned.samples, progress)
-        prepared = leave_out_small(prepared, job.config.min_images, where=scanned.root)
+        prepared = leave_out_small(prepared, job.config.min_images, where=scanned.root, passed_over=scanned.issues)
         strangers: FloatArray | None = None
         stranger_ids: NDArray[np.str_] | None = None
         strange_issues: tuple[DatasetIssue, ...] = ()
@@ -119,7 +120,7 @@ def run_training(
             strange_issues = strange.issues + found.issues
     with timed("check", "Comparing the photos"):
         groups = groups_by_student(prepared.thumbnails, prepared.labels)
-        issues = scanned.issues + prepared.issues + quality_issues(prepared, groups) + strange_issues
+        issues = scanned.issues + prepared.issues + quality_issues(prepared, groups, networks.turn_of) + strange_issues
         _check_still_there(everybody.samples, issues)  # before the log names them
     for issue in issues:
         _logger.info("%s: %s", issue.kind, issue.message)
@@ -165,6 +166,7 @@ class _Networks:
         embedder = build_embedder(weights, job.compute)
         detector = self._detector(job, job.detector.min_face_size)
         self.info = embedder.info
+        self._limits, self._detect = job.limits, detector.detect
         self._key = detector_key(detector)
         self._cache = EmbeddingCache(job.cache_dir, embedder.info, self._key) if job.cache_dir else None
         self._embed: EmbedMissing = LocalEmbedding(partial(self._detector, job), embedder, job.limits)
@@ -178,6 +180,12 @@ class _Networks:
 
     def prepare(self, samples: Sequence[Sample], progress: Callable[[int, int, int], None]) -> PreparedDataset:
         return prepare(samples, self._embed, self._cache, progress)
+
+    def turn_of(self, sample: Sample) -> str | None:
+        try:
+            return turn_needed(read_image(sample.path, self._limits), self._detect)
+        except InvalidImageError:  # deleted or replaced since
+            return None
 
     def described(self) -> dict[str, str]:
         return {"id": FaceDetector.id, "settings": self._key}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -80,11 +81,16 @@ def fingerprint(samples: Iterable[Sample]) -> str:
 
 
 def students_with_enough(
-    samples: Sequence[Sample], issues: Iterable[DatasetIssue], min_images: int, *, where: Path | None = None
+    samples: Sequence[Sample],
+    issues: Sequence[DatasetIssue],
+    min_images: int,
+    *,
+    where: Path | None = None,
+    passed_over: Sequence[DatasetIssue] = (),
 ) -> tuple[frozenset[str], tuple[DatasetIssue, ...]]:
     """The students with at least ``min_images`` of ``samples``, and an issue for each of the others, also for those
-    who, by ``issues``, lost every image. ``where`` is named in the error. Raises DatasetError when fewer than two
-    students remain."""
+    who, by ``issues``, lost every image. ``where`` and ``passed_over``, what was left out before, are named in the
+    error. Raises DatasetError when fewer than two students remain."""
     if min_images < 1:
         raise DatasetError(f"the minimum number of images must be at least 1, got {min_images}")
     counts = Counter(sample.student_id for sample in samples)
@@ -103,7 +109,8 @@ def students_with_enough(
         if student not in kept
     )
     if len(kept) < SMALLEST_CLASS:
-        raise DatasetError(_too_few_students(kept, counts, min_images, where))
+        why = reasons([*passed_over, *issues])
+        raise DatasetError(_too_few_students(kept, counts, min_images, where) + (f" {why}" if why else ""))
     return kept, too_few
 
 
@@ -117,6 +124,54 @@ def _too_few_students(kept: frozenset[str], counts: Counter[str], min_images: in
         f"students to tell apart. " + (f"Students with fewer images: {listed}. " if short else "") + "Add photos of "
         "the students, one folder each."
     )
+
+
+_NOT_USED = frozenset(
+    {
+        IssueKind.FOREIGN_FILE,
+        IssueKind.NESTED_FOLDER,
+        IssueKind.OUTSIDE_LINK,
+        IssueKind.LOOSE_FILE,
+        IssueKind.UNREADABLE_FOLDER,
+        IssueKind.UNREADABLE,
+        IssueKind.BAD_STUDENT_ID,
+        IssueKind.EXACT_DUPLICATE,
+        IssueKind.CONFLICTING_DUPLICATE,
+        IssueKind.NOT_LISTED,
+    }
+)
+_MOST_REASONS = 8
+
+
+def reasons(issues: Iterable[DatasetIssue]) -> str:
+    """What was passed over: each kind with its number and one example. Empty when nothing was."""
+    groups: dict[tuple[str, ...], list[DatasetIssue]] = {}
+    for issue in issues:
+        # what was deleted meanwhile was most likely erased, and its owner is not named again
+        if issue.kind in _NOT_USED and (issue.path is None or os.path.lexists(issue.path)):
+            groups.setdefault(_alike(issue), []).append(issue)
+    if not groups:
+        return ""
+    most_first = sorted(groups.values(), key=len, reverse=True)
+    told = [
+        f"{count_files(len(group))} of this kind: {group[0].message}" if len(group) > 1 else group[0].message
+        for group in most_first[:_MOST_REASONS]
+    ]
+    rest = sum(map(len, most_first[_MOST_REASONS:]))
+    return "Passed over: " + " ".join(told) + (f" And {rest} more." if rest else "")
+
+
+def _alike(issue: DatasetIssue) -> tuple[str, ...]:
+    """Equal for issues that differ in no more than names and numbers."""
+    if issue.kind is not IssueKind.UNREADABLE or issue.path is None:
+        return issue.kind, issue.path.suffix.lower() if issue.kind is IssueKind.FOREIGN_FILE and issue.path else ""
+    reason = issue.message.rpartition(issue.path.name)[2]
+    return issue.kind, re.sub(r"\d[\d,]*", "0", reason), issue.path.suffix.lower()
+
+
+def count_files(count: int) -> str:
+    """``1 file``, ``2 files``."""
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def deleted_students(samples: Iterable[Sample], issues: Iterable[DatasetIssue]) -> set[str]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from errors import DatasetError
-from recognizer.images import EXTENSIONS, ImageLimits
-from training.dataset import SYSTEM_FILES, display_name
-from training.samples import DEFAULT_LIMITS, DatasetIssue, IssueKind, Sample
+from recognizer.images import ImageLimits, is_picture_file
+from training.dataset import SYSTEM_FILES, display_name, foreign
+from training.samples import DEFAULT_LIMITS, DatasetIssue, IssueKind, Sample, reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,9 @@ class StrangerScan:
 
 
 def scan_strangers(root: Path, limits: ImageLimits = DEFAULT_LIMITS) -> StrangerScan:
-    """All images at and below ``root``, flat or in folders. Hidden files and what is no image are passed over, links to
-    other folders are not followed. Raises DatasetError when there is no such folder or no image in it."""
+    """All images at and below ``root``, flat or in folders. Hidden files are passed over, links to other folders are
+    not followed; what is no image becomes an issue. Raises DatasetError when there is no such folder or no image in
+    it."""
     root = Path(os.path.abspath(root))  # noqa: PTH100  (the name the user knows, before links are resolved)
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "does not exist"
@@ -60,7 +61,7 @@ def scan_strangers(root: Path, limits: ImageLimits = DEFAULT_LIMITS) -> Stranger
     if not samples:
         raise DatasetError(
             f"no usable image in {root} or the folders below it. Put photos of people who are no students there"
-            + (f" ({issues[0].message})" if issues else "")
+            + (f". {reasons(issues)}" if reasons(issues) else "")
         )
     return StrangerScan(root, tuple(samples), tuple(issues))
 
@@ -74,10 +75,15 @@ def _images_below(root: Path, issues: list[DatasetIssue]) -> list[Path]:
     found = []
     for folder, folders, names in os.walk(root, onerror=unreadable):
         folders[:] = [name for name in folders if not _is_hidden(name)]
-        found += [
-            Path(folder, name) for name in names if Path(name).suffix.lower() in EXTENSIONS and not _is_hidden(name)
-        ]
-    return sorted((path for path in found if path.is_file()), key=lambda path: path.relative_to(root).as_posix())
+        found += [Path(folder, name) for name in names if not _is_hidden(name)]
+    pictures = []
+    for path in sorted(found, key=lambda path: path.relative_to(root).as_posix()):
+        if path.is_file() and is_picture_file(path):
+            pictures.append(path)
+        else:
+            message = f"{display_name(root, path)} is not used: {foreign(path)}."
+            issues.append(DatasetIssue(IssueKind.FOREIGN_FILE, message, path))
+    return pictures
 
 
 def _is_hidden(name: str) -> bool:

@@ -22,7 +22,7 @@ from training.dataset import DatasetScan
 from training.evaluation import OpenSetScores, Rate, StudentResult
 from training.opened_model import OpenedModel
 from training.preparation import PreparedDataset, Progress
-from training.samples import DatasetIssue, Sample, fingerprint
+from training.samples import DatasetIssue, Sample, fingerprint, reasons
 from training.strangers import StrangerScan
 
 # From these calibrated probabilities on, words; below the second there is reason to look twice.
@@ -125,7 +125,8 @@ def measure_students(
     identities = model.classifier.identify(prepared.embeddings)
     known = np.isin(prepared.labels, enrolled)
     if not known.any():
-        raise DatasetError(f"no photo of a student in the model could be read in {scanned.root}")
+        why = reasons(scanned.issues + prepared.issues)
+        raise DatasetError(f"no photo of a student in the model could be read in {scanned.root}. {why}".strip())
     position = {name: index for index, name in enumerate(classes)}
     correct = np.array([position.get(str(label), -1) for label in prepared.labels]) == model.classifier.rank(
         prepared.embeddings
@@ -165,7 +166,10 @@ def measure_strangers(
     prepared = model.prepare(scanned.samples, cache, progress)
     faces = prepared.how != "whole"
     if not faces.any():
-        raise DatasetError(f"no face was found in any of the {len(prepared.samples)} images in {scanned.root}")
+        why = reasons(scanned.issues + prepared.issues)
+        raise DatasetError(
+            f"no face was found in any of the {len(prepared.samples)} images in {scanned.root}. {why}".strip()
+        )
     samples = [sample for sample, is_face in zip(prepared.samples, faces, strict=True) if is_face]
     identities = model.classifier.identify(prepared.embeddings[faces])
     named = _misnamings(list(zip(samples, identities, strict=True)))

@@ -98,6 +98,37 @@ def test_several_photos_at_once_each_judged_by_itself(school: Service) -> None:
     assert problem(client.post(f"/students/{student}/faces", data="x", content_type="text/plain"))[0] == 415
 
 
+def form_of(*photos: bytes, type_: str = "image/jpg") -> Any:
+    return {"image": [(io.BytesIO(data), f"{n}.jpg", type_) for n, data in enumerate(photos)]}
+
+
+def test_twenty_photos_in_one_form_each_within_the_limit(sqlite_service: Service, tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, str(sqlite_service.settings.database_url), max_image_bytes=300_000)
+    school = make_service(settings, recognizer=DrawnFaceDetector())
+    student, client = school.student("S1"), school.admin()
+    path, photos = f"/students/{student}/faces", [good(shot=shot) for shot in range(2)]
+    large = photos[0].ljust(300_001)
+    sent = client.post(path, data=form_of(large, *photos, *[photos[0].ljust(250_000)] * 17))
+    assert sent.status_code == 201 and len(sent.json["stored"]) == 2
+    assert [(each["index"], each["code"]) for each in sent.json["refused"]] == [
+        (0, "image_too_large"),
+        *((index, "already_stored") for index in range(3, 20)),
+    ]
+    for count in (21, 30):
+        many = client.post(path, data=form_of(*[b"x"] * count))
+        assert problem(many) == (422, "form") and "1 to 20 parts" in many.json["detail"]
+    refused = client.post(path, data=form_of(b"x", b"y"))
+    assert problem(refused) == (422, "invalid_image") and len(refused.json["errors"]) == 2
+    school.database.close()
+
+
+@pytest.mark.parametrize("type_", ["image/jpg", "image/heic", "application/octet-stream"])
+def test_the_content_and_not_the_type_says_what_a_photo_is(sqlite_school: Service, type_: str) -> None:
+    student, client = sqlite_school.student("S1"), sqlite_school.admin()
+    answer = client.post(f"/students/{student}/faces/check", data=good(), content_type=type_)
+    assert answer.status_code == 200 and answer.json["good"]
+
+
 def test_no_face_without_consent(school: Service) -> None:
     student, client = school.student("S1", consent=False), school.admin()
     for path in ("faces", "faces/check"):

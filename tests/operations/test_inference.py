@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import pytest
 
 from errors import BusyError, ImageTooLargeError, InvalidImageError, ModelNotFoundError
 from operations.inference import LONGEST_RETRY, InferenceGate
 from operations.metrics import Metrics
-from recognizer.images import ImageLimits, decode
+from recognizer import images
+from recognizer.images import ImageLimits, decode_picture
+from recognizer.types import BoundingBox, Decision, DetectedFace, Identity, RecognitionResult, RecognizedFace
 from support.recognition import FakeRecognizer, known, picture
 
 
@@ -78,8 +81,8 @@ def test_a_picture_is_decoded_and_everybody_in_it_recognised() -> None:
 
 
 def test_faces_are_found_without_a_model() -> None:
-    image, faces = make_gate(FakeRecognizer(model=None)).detect(picture(known("S1")))
-    assert image.shape == (360, 640, 3)
+    found, faces = make_gate(FakeRecognizer(model=None)).detect(picture(known("S1")))
+    assert found.size == (640, 360) and found.pixels.shape == (360, 640, 3)
     assert len(faces) == 1
     with pytest.raises(ModelNotFoundError):
         make_gate(FakeRecognizer(model=None)).recognize(picture(known("S1")))
@@ -205,14 +208,33 @@ def test_a_bad_picture_costs_its_sender_only(data: bytes, error: type[Exception]
     assert len(gate.recognize(picture(known("S1")))[1].faces) == 1
 
 
+def test_boxes_are_told_in_pixels_of_the_picture_that_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = picture(known("S1"))
+    pixels, whole = make_gate(FakeRecognizer()).recognize(sent)
+    monkeypatch.setattr(images, "MOST_PIXELS", 320 * 180)
+    shrunk, result = make_gate(HalfSized()).recognize(sent)
+    assert pixels.shape == (360, 640, 3) and shrunk.shape == (180, 320, 3)
+    assert result.image_size == whole.image_size == (640, 360)
+    assert result.faces[0].face.box.as_tuple() == (20, 40, 120, 160)
+
+
+class HalfSized(FakeRecognizer):
+    """Sees one face, wherever it looks, in pixels of the picture that it is given."""
+
+    def recognize(self, image: Any, **_: Any) -> RecognitionResult:
+        face = DetectedFace(BoundingBox(10, 20, 60, 80), np.zeros((5, 2), np.float32), 1.0)
+        nobody = Identity(None, Decision.UNKNOWN, 0.0, 0.0, 0.0, 0.0)
+        return RecognitionResult((RecognizedFace(face, nobody),), (image.shape[1], image.shape[0]), "m")
+
+
 def test_pictures_that_wait_are_not_decoded_yet(threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[int] = []
 
     def counted(data: bytes, limits: ImageLimits) -> Any:
         decoded.append(len(data))
-        return decode(data, limits)
+        return decode_picture(data, limits)
 
-    monkeypatch.setattr("operations.inference.decode", counted)
+    monkeypatch.setattr("operations.inference.decode_picture", counted)
     go = threading.Event()
     gate = make_gate(FakeRecognizer(gate=go), queue=5)
     sent = [threads.submit(gate.recognize, picture(known("S1"), nonce=number)) for number in range(6)]

@@ -15,7 +15,7 @@ from recognizer.crops import KEPT_SIZE, cut_to_keep
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.embeddings import FaceEmbedder
 from recognizer.images import decode, encode_jpeg, read_image
-from recognizer.quality import QualityLimits, assess, measure
+from recognizer.quality import QualityLimits, assess, measure, with_turn
 from recognizer.types import BoundingBox, DetectedFace, FloatArray, RGBImage
 from support.compute import COMPUTE
 from support.pictures import face_picture
@@ -137,3 +137,22 @@ def test_real_photos_are_good_and_blurred_ones_are_not(test_data: Path, detector
         blurred += measure(soft, found).sharpness < limit
     print(f"of 60 photos of lfw-dev {sharp} are sharp enough; {blurred} once blurred are not")
     assert sharp >= 58 and blurred >= 59
+
+
+@pytest.mark.parametrize(
+    ("quarters", "turn"), [(1, "by 90 degrees to the right"), (2, "by 180 degrees"), (3, "by 90 degrees to the left")]
+)
+def test_a_picture_on_its_side_is_told_how_to_turn(quarters: int, turn: str) -> None:
+    upright = np.zeros((800, 1200, 3), np.uint8)
+    upright[:100] = 200  # the sky is above
+    face = DetectedFace(BoundingBox(10, 10, 60, 60), np.zeros((5, 2), np.float32), 0.99)
+
+    def detect(image: RGBImage) -> list[DetectedFace]:
+        assert max(image.shape) == 640  # a second look is cheap
+        return [face] if image.shape[1] > image.shape[0] and image[5].mean() > 150 else []
+
+    turned = np.ascontiguousarray(np.rot90(upright, quarters))
+    found = assess(turned, [])
+    (told,) = with_turn(turned, found, detect).shortcomings
+    assert told.code == "no_face" and f"turn it {turn} and send it again" in told.message
+    assert with_turn(turned, found, lambda image: []) is found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import unicodedata
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from errors import DatasetError
 from recognizer.images import ImageLimits
@@ -30,6 +32,33 @@ def found(scanned: DatasetScan) -> list[str]:
 
 def issues(scanned: DatasetScan) -> list[tuple[str, str]]:
     return [(issue.kind.value, str(issue.path.relative_to(scanned.root))) for issue in scanned.issues if issue.path]
+
+
+def test_too_few_photos_say_what_was_passed_over_each_kind_once(tmp_path: Path) -> None:
+    for student in ("s1", "s2"):
+        for number in range(3):
+            put(tmp_path, f"{student}/film{number}.mp4", b"\0\0\0\x20ftypisom%d" % number)
+            put(tmp_path, f"{student}/{number}.jpg", b"")
+        put(tmp_path, f"{student}/2025/a.jpg")
+        put(tmp_path, f"{student}/form.pdf", b"%PDF-1.7")
+    with pytest.raises(DatasetError) as refused:
+        apply_min_images(scan(tmp_path))
+    message = str(refused.value)
+    assert "6 files of this kind: s1/film0.mp4 is not used: this is a video" in message
+    assert "6 files of this kind: s1/0.jpg is empty" in message
+    assert "2 files of this kind: s1/2025 is a folder inside" in message and "--dataset" in message
+    assert "2 files of this kind: s1/form.pdf is not used: this is a PDF" in message
+    assert message.count("of this kind") == 4
+
+
+def test_pictures_are_known_by_their_content(tmp_path: Path) -> None:
+    jpeg = io.BytesIO()
+    Image.new("RGB", (30, 30)).save(jpeg, "JPEG")
+    for name in ("s1/photo", "s1/photo.backup", "s1/a.jfif", "s1/b.pgm", "s1/c.HEIC"):
+        put(tmp_path, name, jpeg.getvalue() + name.encode())
+    put(tmp_path, "s1/notes.txt", b"BM, text")
+    scanned = scan(tmp_path)
+    assert len(scanned.samples) == 5 and issues(scanned) == [("foreign_file", "s1/notes.txt")]
 
 
 def test_every_image_is_found_in_code_point_order_whatever_its_extension(tmp_path: Path) -> None:

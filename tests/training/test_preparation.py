@@ -187,11 +187,22 @@ def test_detectors_are_built_once_for_many_sizes(tmp_path: Path) -> None:
     assert built == [19]
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 400), (3000, 2), (13, 13)])
+@pytest.mark.parametrize("shape", [(20, 20), (20, 400), (3000, 21)])
 def test_pictures_of_any_shape_are_survived(tmp_path: Path, shape: tuple[int, int]) -> None:
     prepared, _ = prepare_one(tmp_path, picture(size=shape), ScriptedDetection())
     assert prepared.how.tolist() == ["whole"]
     assert prepared.thumbnails.shape == (1, 32, 32)
+
+
+def test_too_small_an_image_is_passed_over_and_named(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"none of the 1 images could be read.*s1/1.png.*19 x 40 pixels, too few"):
+        prepare_one(tmp_path, picture(size=(40, 19)), ScriptedDetection())
+
+
+def test_a_photo_that_lies_on_its_side_is_told_how_to_turn(tmp_path: Path) -> None:
+    prepared, _ = prepare_one(tmp_path, picture(size=(90, 90)), ScriptedDetection())
+    (issue,) = quality_issues(prepared, turn_of=lambda sample: "by 90 degrees to the left")
+    assert issue.kind is IssueKind.NO_FACE and "Turn the photo by 90 degrees to the left." in issue.message
 
 
 def test_an_image_that_cannot_be_read_is_named_and_the_rest_is_used(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ export function Upload({ student, stored }) {
   return html`<${DropZone} className="small" onFiles=${take}>
       <p><strong class="not-on-phone">${t("upload.drop")} </strong><span class="quiet small">${t("upload.kinds")}</span></p>
       <button type="button" class="secondary small" aria-busy=${isBusy} onClick=${() => picker.current?.click()}><${Icon} name="upload" size=${16} />${t("upload.choose")}</button>
-      <input ref=${picker} type="file" multiple hidden accept="image/*" aria-label=${t("upload.choose")} onChange=${(/** @type {any} */ event) => take([...event.target.files])} />
+      <input ref=${picker} type="file" multiple hidden accept="image/*,.heic,.heif,.jfif,.jpe,.mpo,.pgm,.ppm" aria-label=${t("upload.choose")} onChange=${(/** @type {any} */ event) => take([...event.target.files])} />
     </${DropZone}>
     <div role="status">${progress && html`<p class="upload-state">${isBusy
       ? html`<progress value=${progress.done} max=${progress.all} aria-label=${t("upload.choose")}></progress>${t("upload.going_on", { n: progress.all, done: progress.done + 1 })}`
@@ -63,7 +63,7 @@ async function store(student, file) {
   const picture = await sendable(file);
   for (let tries = 1; ; tries += 1) {
     try {
-      return await api.request("POST", `/students/${student.id}/faces`, { body: picture, type: picture.type, timeout: 60000 });
+      return await api.request("POST", `/students/${student.id}/faces`, { body: picture, type: picture.type || "application/octet-stream", timeout: 60000 });
     } catch (problem) {
       // a busy server says when it is free again
       if (!(problem instanceof api.Problem) || !problem.retryAfter || problem.code === "storage" || tries === MOST_TRIES) throw problem;
