@@ -19,6 +19,8 @@ MOST_COLUMNS = 100
 # Unpacked; a workbook of twenty thousand students has five.
 _MOST_BYTES = 60_000_000
 _MOST_PARTS = 500
+_READ_ROWS = 10 * MOST_ROWS
+_LAST_ROW = 2**20  # of any sheet
 _LONGEST_CELL = 32_767  # characters, as Excel has it
 
 
@@ -72,19 +74,28 @@ def _check_size(data: bytes) -> None:
 
 def _rows_of(sheet: Any) -> Iterator[Row]:
     given = 0
-    for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
+    # a cell may claim any column, and a row any number: what they claim is not laid out in memory
+    for number, values in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS + 1, values_only=True), start=1):
+        is_empty = values.count(None) == len(values)
+        if is_empty and number <= _LAST_ROW:
+            continue
+        if number > _READ_ROWS:
+            raise TooLargeError(
+                f"the sheet has students below row {_READ_ROWS:,}; delete the empty rows above them",
+                code="too_many_rows",
+            )
         cells = [_text(value) for value in values]
         while cells and not cells[-1]:
             cells.pop()
         if len(cells) > MOST_COLUMNS:
-            message = f"has {len(cells):,} cells, more than {MOST_COLUMNS}"
+            message = f"has more than {MOST_COLUMNS} cells"
             raise InvalidRequestError(
                 f"row {number} {message}", code="workbook", errors=[{"row": number, "message": message}]
             )
         if any(cells):
             given += 1
             yield Row(number, tuple(cells))
-        if given >= MOST_ROWS + 2 or number > 10 * MOST_ROWS:
+        if given >= MOST_ROWS + 2:
             return
 
 

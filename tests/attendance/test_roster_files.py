@@ -259,3 +259,26 @@ def test_a_mapping_that_is_not_clear_is_refused(
     with pytest.raises(InvalidRequestError, match=message) as raised:
         roster_columns.mapped(header, 3, said)
     assert raised.value.code == "mapping"
+
+
+@pytest.mark.parametrize(
+    ("claimed", "code"),
+    [
+        ((b'r="B2"', b'r="CW2"'), "workbook"),
+        ((b'<row r="2"', b'<row r="300000"'), "too_many_rows"),
+        ((b'<row r="2"', b'<row r="99999999999"'), "too_many_rows"),
+    ],
+)
+def test_what_a_sheet_claims_of_its_places_is_bounded_and_no_student_is_dropped(
+    claimed: tuple[bytes, bytes], code: str
+) -> None:
+    book, honest, forged = openpyxl.Workbook(), io.BytesIO(), io.BytesIO()
+    for row in (("id", "name"), ("s1", "Ada")):
+        book.active.append(row)
+    book.save(honest)
+    with zipfile.ZipFile(honest) as old, zipfile.ZipFile(forged, "w") as new:
+        for part in old.namelist():
+            new.writestr(part, old.read(part).replace(*claimed))
+    with pytest.raises((InvalidRequestError, TooLargeError)) as raised:
+        read(forged.getvalue())
+    assert raised.value.code == code
