@@ -64,6 +64,7 @@ def test_only_staff_appointed_for_enrolment_reach_consents(service: Service) -> 
     course, student = service.course(leads=(lead,), enrollers=(viewer,)), service.student("s1")
     service.enrol(course, student)
     service.course(leads=(stranger,), enrollers=(stranger,))
+    assert service.program(viewer).get(f"/students/{student}").json["may_manage"] is False
     path = f"/students/{student}/consents"
     for user, refusal in ((viewer, (403, "role")), (lead, (403, "not_appointed")), (stranger, (404, "not_found"))):
         client = service.program(user)

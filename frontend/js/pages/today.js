@@ -23,8 +23,8 @@ export default function Today() {
     if (today.data) reviewCount.value = countOf(today.data);
   }, [today.data]);
   return html`<${Page} title=${t("today.title")} lead=${day(new Date())}>
-    ${isAdmin.value && html`<${Requests} />`}
     <${Shown} from=${today} skeleton=${html`<${Skeleton} rows=${3} height="5rem" />`}>${(/** @type {any} */ data) => html`<${Day} data=${data} />`}</${Shown}>
+    ${isAdmin.value && html`<${Requests} />`}
   </${Page}>`;
 }
 
