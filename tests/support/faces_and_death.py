@@ -198,14 +198,17 @@ def enrol(database: Any, folder: Path, student: int, person: int = 1) -> None:
     from attendance.actor import Actor
     from attendance.models import Role
     from operations.enrolment import Enrolment
-    from recognizer.images import decode
+    from recognizer.images import decode_picture
     from support.clock import MONDAY
     from support.enrolling import DrawnFaceDetector, good
 
     class Detects:
         def detect(self, data: bytes) -> Any:
-            image = decode(data)
-            return image, DrawnFaceDetector().detect(image)
+            picture = decode_picture(data)
+            return picture, self.detect_in(picture.pixels)
+
+        def detect_in(self, image: Any) -> Any:
+            return DrawnFaceDetector().detect(image)
 
     enrolment = Enrolment(database, places_of(folder).files, Detects())
     enrolment.enrol(Actor(1, Role.ADMIN), student, [good(person)], MONDAY)
