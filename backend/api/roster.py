@@ -23,7 +23,7 @@ from attendance.models import EnrolmentRequest
 from attendance.people import LONGEST_EMAIL, LONGEST_NAME
 from attendance.roster_columns import Column
 from attendance.roster_files import ENCODINGS, MOST_BYTES, WORKBOOK, Delimiter
-from attendance.roster_plan import Options, Report
+from attendance.roster_plan import Options, Report, Rows
 from attendance.roster_rows import MOST_SHOWN
 from attendance.roster_workbooks import MOST_ROWS
 from attendance.scopes import Scope
@@ -377,12 +377,13 @@ class RosterImport(MethodView):
             how["header"] = False
         table = _table(course_id, how)
         options = Options({Column(name): where for name, where in query.items()}, **kept)
+        rows = Rows(table, options)
         if dry_run:
             with reading() as db:
-                report = roster_import.rehearse(db, actor(), course_id, table, options, now())
+                report = roster_import.rehearse(db, actor(), course_id, rows, now())
         else:
             with writing() as db:
-                report = roster_import.import_roster(db, actor(), course_id, table, options, now())
+                report = roster_import.import_roster(db, actor(), course_id, rows, now())
         return _reported(report, table, committed=not dry_run)
 
 

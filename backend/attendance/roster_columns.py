@@ -82,6 +82,8 @@ def is_header(rows: Sequence[Sequence[str]]) -> tuple[bool, bool]:
     if _is_like(first, rest):
         return False, True
     names = [column for cell in first if (column := _known(cell))]
+    if not rest and _is_data(first):
+        return False, not names
     if names:
         below = sum(map(_is_data, rest)) * 2 > len(rest)
         return True, below or len(set(names)) > 1 or Column.EXTERNAL_ID in names

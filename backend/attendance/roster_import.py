@@ -19,7 +19,7 @@ from attendance.models import Enrolment, EnrolmentRequest, Student, StudentStatu
 from attendance.parts import parts
 from attendance.roster_columns import Mapped, guess
 from attendance.roster_files import Table
-from attendance.roster_plan import Options, Plan, Report
+from attendance.roster_plan import Plan, Report, Rows
 from attendance.roster_rows import MOST_SHOWN, RosterRow
 from attendance.roster_workbooks import Row, shown
 from errors import ConflictError, InvalidRequestError
@@ -42,16 +42,16 @@ def preview(table: Table) -> Preview:
     return Preview(table, mapping, shown(table.rows[:PREVIEWED]))
 
 
-def rehearse(db: Session, actor: Actor, course_id: int, table: Table, options: Options, now: datetime) -> Report:
+def rehearse(db: Session, actor: Actor, course_id: int, read: Rows, now: datetime) -> Report:
     """What ``import_roster`` would do, with everything that is wrong."""
     course = require_course(db, actor, course_id, roster=True)
-    return Plan(db, actor, course, table, options, now).report
+    return Plan(db, actor, course, read, now).report
 
 
-def import_roster(db: Session, actor: Actor, course_id: int, table: Table, options: Options, now: datetime) -> Report:
+def import_roster(db: Session, actor: Actor, course_id: int, read: Rows, now: datetime) -> Report:
     """Enrol who is in the file, or ask an admin to. Raises InvalidRequestError, with the rows, when anything is wrong:
     then nothing is changed; and when the encoding was only guessed."""
-    course = lock_roster(db, actor, course_id)
+    course, table = lock_roster(db, actor, course_id), read.table
     if not table.encoding_is_certain:
         raise InvalidRequestError(
             f"the encoding of this file is probably {table.encoding}, which is not certain; with a wrong one, names "
@@ -65,7 +65,7 @@ def import_roster(db: Session, actor: Actor, course_id: int, table: Table, optio
             code="header",
             errors=[{"field": "header", "message": "is not certain; say true or false"}],
         )
-    plan = Plan(db, actor, course, table, options, now)
+    plan = Plan(db, actor, course, read, now)
     report = plan.report
     if report.errors.total:
         count = report.errors.total

@@ -24,6 +24,7 @@ from attendance.parts import parts
 from attendance.roster_columns import Column, mapped
 from attendance.roster_files import Table
 from attendance.roster_rows import MOST_SHOWN, Errors, NoStudent, RosterRow, read_rows
+from errors import InvalidRequestError
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,25 @@ class Options:
     default_start: date | None = None
     end_missing: bool = False
     skip_others: bool = False
+
+
+class Rows:
+    """What ``table`` says, worked out without the database, which others write to meanwhile. rows: those of students.
+    Raises InvalidRequestError."""
+
+    def __init__(self, table: Table, options: Options) -> None:
+        self.table, self.options = table, options
+        self.mapping = mapped(table.header, table.width, options.said, [row.cells for row in table.rows])
+        self.errors = Errors()
+        self.others: list[NoStudent] = []
+        self.rows = list(read_rows(table, self.mapping, self.errors, self.others, skip_others=options.skip_others))
+        if self.others and options.skip_others and options.end_missing:
+            raise InvalidRequestError(
+                "rows that are left out may be of students whose enrolments would end. Import without end_missing, or "
+                "delete these rows from the file",
+                code="rows",
+                errors=[{"row": other.row, "message": other.reason} for other in self.others[:MOST_SHOWN]],
+            )
 
 
 @dataclass(slots=True)
@@ -97,17 +117,14 @@ class Plan:
     periods: the enrolments of the course as they will be; all by the student's key. left: enrolments that end because
     their student is not in the file. today: in the course's time zone."""
 
-    def __init__(
-        self, db: Session, actor: Actor, course: Course, table: Table, options: Options, now: datetime
-    ) -> None:
+    def __init__(self, db: Session, actor: Actor, course: Course, read: Rows, now: datetime) -> None:
+        options, rows = read.options, read.rows
         self._db, self._actor, self._options = db, actor, options
         self.course = course
         self.today = local_day(now, course.timezone)
         self.default_start = options.default_start or self.today
-        cells = [row.cells for row in table.rows]
-        self.report = report = Report(mapped(table.header, table.width, options.said, cells))
-        rows = list(read_rows(table, report.mapping, report.errors, report.others, skip_others=options.skip_others))
-        report.rows = len(table.rows) - len(report.others)
+        self.report = Report(read.mapping, len(read.table.rows) - len(read.others))
+        self.report.errors, self.report.others = read.errors, read.others
         self.known = dict(_students(db, {row.key for row in rows}, enrollable_ids(db, actor, course.id)))
         self.periods = _periods_of(db, course.id)
         self._erasing = people.being_erased(db)

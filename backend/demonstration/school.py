@@ -19,7 +19,7 @@ from attendance.clock import Clock
 from attendance.database import Database
 from attendance.models import ConsentMethod, Course, Role
 from attendance.policy import Policy
-from attendance.roster_plan import Options
+from attendance.roster_plan import Options, Rows
 from attendance.spreadsheets import csv_file
 from demonstration.cast import ADMIN, INSTRUCTOR, MAIN_COURSE, SMALL_COURSE, Account
 from demonstration.clock import MovedClock
@@ -154,8 +154,9 @@ def student_ids(school: School) -> dict[str, int]:
 def _import(school: School, course: Course, students: Sequence[tuple[str, str]], now: datetime) -> None:
     rows = ((external_id, name, f"{external_id}@demo.example") for external_id, name in students)
     table = roster_files.read(csv_file(("Student ID", "Name", "E-mail"), rows))
+    rows_read = Rows(table, Options({}))
     with school.services.database.writing() as db:
-        roster_import.import_roster(db, school.admin, course.id, table, Options({}), now)
+        roster_import.import_roster(db, school.admin, course.id, rows_read, now)
 
 
 def _password() -> str:
