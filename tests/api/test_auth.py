@@ -108,6 +108,7 @@ def test_a_login_ends_by_logging_out_even_for_a_copy_of_its_cookie(service: Serv
     assert client.post("/auth/logout").status_code == 204
     assert problem(client.get("/auth/me")) == (401, "not_logged_in")
     assert thief.get("/api/v1/auth/me").get_json()["code"] == "login_ended"
+    assert service.acts() == ["login.begin", "login.end"]
 
 
 def test_a_login_ends_by_time_and_its_row_goes_with_the_next(service: Service) -> None:
@@ -246,6 +247,7 @@ def test_changing_the_password_ends_every_other_login(service: Service) -> None:
     body = {"old_password": PASSWORD, "new_password": NEW_PASSWORD}
     assert problem(here.put("/auth/password", json={**body, "old_password": "wrong"})) == (422, "wrong_password")
     assert here.put("/auth/password", json=body).status_code == 204
+    assert service.acts()[-1] == "user.password"
     assert here.get("/auth/me").status_code == 200
     assert problem(there.get("/auth/me")) == (401, "login_ended")
     assert problem(log_in(service.guest(), "ada@example.org")) == (401, "bad_login")

@@ -68,9 +68,11 @@ def test_a_moved_session_keeps_its_uid(service: Service) -> None:
 def test_a_secret_address_shows_what_its_owner_may_see_now(service: Service) -> None:
     instructor = service.user()
     mine, later, foreign = service.course("A", staff=(instructor,)), service.course("B"), service.course("X")
-    for course in (mine, later, foreign):
+    over = service.course("O", staff=(instructor,), archived_at=service.clock.now())
+    for course in (mine, later, foreign, over):
         service.session(course, title="one")
     service.session(mine, utc(2025, 1, 1), title="long ago")
+    service.session(mine, utc(2028, 1, 1), title="far off")
     browser, guest = service.browser(instructor), service.guest()
     made = browser.post("/calendar/feeds")
     assert made.status_code == 201
@@ -93,6 +95,7 @@ def test_an_address_ends_when_it_is_deleted_or_its_owner_disabled(service: Servi
     assert problem(service.browser(service.user()).delete(f"/calendar/feeds/{one['id']}")) == (404, "not_found")
     assert browser.delete(f"/calendar/feeds/{one['id']}").status_code == 204
     assert problem(browser.delete(f"/calendar/feeds/{one['id']}")) == (404, "not_found")
+    assert service.acts() == ["calendar.feed.create"] * 2 + ["calendar.feed.revoke"]
     assert problem(guest.get(path_of(one["url"]))) == (404, "not_found")
     assert guest.get(path_of(two["url"])).status_code == 200
     assert [feed["id"] for feed in browser.get("/calendar/feeds").json] == [two["id"]]
@@ -108,7 +111,7 @@ def test_no_guess_opens_a_calendar(service: Service) -> None:
 
 
 def test_a_program_cannot_make_itself_an_address(service: Service) -> None:
-    assert problem(service.admin().post("/calendar/feeds")) == (403, "scope")
+    assert problem(service.program(service.user()).post("/calendar/feeds")) == (403, "scope")
     browser = service.browser(service.user())
     for _ in range(20):
         assert browser.post("/calendar/feeds").status_code == 201

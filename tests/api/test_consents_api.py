@@ -42,7 +42,7 @@ def test_a_consent_is_recorded_with_who_when_and_what(service: Service) -> None:
     assert (made.json["policy_version"], made.json["recorded_by"], made.json["withdrawn_at"]) == ("1", instructor, None)
     assert made.json["given_at"] == "2026-11-23T08:00:00+00:00"
     assert problem(client.post(path, json={"method": "online"})) == (409, "consent_active")
-    assert client.get(path).json == [made.json]
+    assert client.get(path).json == [made.json] and service.acts() == ["consent.give"]
     assert client.get(f"/students/{student}").json["has_consent"] is True
 
 

@@ -125,4 +125,5 @@ def test_an_archived_course_leaves_the_list_and_comes_back(service: Service) -> 
     session = service.session(course)
     assert problem(client.post(f"/sessions/{session}/open")) == (409, "course_archived")
     assert client.delete(f"/courses/{course}/archive").json["archived_at"] is None
+    assert service.acts() == ["course.archive", "course.restore"]
     assert client.post(f"/sessions/{session}/open").status_code == 200

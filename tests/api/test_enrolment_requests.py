@@ -218,7 +218,11 @@ def test_what_cannot_be_approved_stays_and_says_why(school: School) -> None:
 
 
 def test_an_admins_own_enrolments_wait_for_nobody_and_settle_what_waits(school: School) -> None:
-    school.bring_in("id,name\nS1,Anna\nS2,Ben\nS3,Cleo\n")
+    school.bring_in("id,name,email,start,end\nS1,Anna\nS2,Ben\nS3,Cleo\nS4,Dan,dan@example.org,2026-10-01,2026-12-01\n")
+    assert school.approve(school.waiting()[-1]["id"])["approved"] == 1
+    (row,) = school.client.get(f"/courses/{school.course}/roster").json["items"]
+    dan = school.admin.get(f"/students/{row['student']['id']}").json
+    assert (dan["email"], row["enrolment"]["ends_on"]) == ("dan@example.org", "2026-12-01")
     assert school.enrol(school.admin, external_id="s1").status_code == 201
     assert [item["external_id"] for item in school.waiting()] == ["S2", "S3"]
     assert school.bring_in("id,name\nS2,Ben\n", client=school.admin)["new"] == 1
@@ -269,6 +273,7 @@ def test_only_who_may_change_the_roster_withdraws_a_request(school: School) -> N
     assert len(school.waiting(school.service.program(viewer))) == 1
     assert school.client.delete(path).status_code == 204
     assert problem(school.client.delete(path)) == (404, "not_found")
+    assert school.service.acts() == ["enrolment_request.create", "enrolment_request.withdraw"]
 
 
 def test_an_erased_student_waits_nowhere_and_an_export_has_what_waits(school: School) -> None:

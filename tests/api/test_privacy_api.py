@@ -21,6 +21,7 @@ from attendance.models import (
     AttendanceRecord,
     AuditEvent,
     Consent,
+    Enrolment,
     Erasure,
     Excuse,
     FaceImage,
@@ -35,6 +36,8 @@ from attendance.models import (
     Sighting,
     Student,
     StudentStatus,
+    WarningRule,
+    WarningSent,
 )
 from operations import review_crops
 from recognizer import erasing
@@ -166,7 +169,9 @@ def test_erasing_a_student_takes_the_name_too_and_needs_the_id_typed(school: Ser
     with school.db() as db:
         assert db.query(Consent).filter_by(student_id=ids["S1"]).one().evidence == ""
         assert db.query(Excuse).one().text == ""
-        assert db.query(AuditEvent).filter_by(action="erasure.complete").one().object_id == str(done.json["id"])
+        for action in ("student.erase", "erasure.complete"):
+            event = db.query(AuditEvent).filter_by(action=action).one()
+            assert (event.object_id, event.data["erasure_id"]) == (str(ids["S1"]), done.json["id"])
         student = db.get_one(Student, ids["S1"])
         assert (student.status, student.name, student.email) == (StudentStatus.ERASED, f"erased-{student.id}", None)
         assert student.external_id == f"erased-{student.id}"
@@ -316,8 +321,12 @@ def test_crops_and_embeddings_that_nothing_accounts_for_are_deleted(school: Serv
 def test_an_erasure_finds_what_is_remembered_of_photos_that_were_deleted_by_hand(school: Service) -> None:
     ids = prepared(school)
     remember(school, "f" * 64)
+    with school.db() as db:  # somebody decided that it is none of the candidates
+        item = next(each for each in db.query(ReviewItem) if each.candidates[0]["student_id"] == ids["S3"])
+        item.student_id, item.resolution = ids["S1"], ReviewResolution.STUDENT
     erasure = school.admin().post(f"/students/{ids['S1']}/consents/withdraw").json["erasure"]
     assert erasure["steps"]["embeddings"] == {"rows": 2} and len(remembered(school)) == 3
+    assert crops(school) == []
 
 
 def database_bytes(school: Service) -> bytes:
@@ -391,19 +400,48 @@ def test_an_image_stored_while_the_consent_is_withdrawn_does_not_stay(
         assert db.query(FaceImage).count() == 0 and db.query(Erasure).one().completed_at
 
 
-def test_a_student_gets_everything_that_is_kept_about_them(school: Service) -> None:
-    ids, admin = prepared(school), school.admin()
-    answer = admin.get(f"/students/{ids['S1']}/export")
+def exported(school: Service, student: int) -> tuple[dict[str, Any], list[bytes]]:
+    """(the data, the images) of the file that a student gets."""
+    answer = school.admin().get(f"/students/{student}/export")
     assert answer.status_code == 200 and answer.content_type == "application/zip"
     with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
-        data = json.loads(archive.read("data.json"))
-        (image,) = [name for name in archive.namelist() if name.startswith("images/")]
-        assert archive.read(image).startswith(b"\xff\xd8")
+        images = [archive.read(name) for name in archive.namelist() if name.startswith("images/")]
+        return json.loads(archive.read("data.json")), images
+
+
+def test_a_student_gets_everything_that_is_kept_about_them(school: Service) -> None:
+    ids, admin, now = prepared(school), school.admin(), school.clock.now()
+    days = dict.fromkeys(("starts_on", "ends_on"), "2026-11-23")
+    for name in ("S1", "S2"):
+        excuse = {"student_id": ids[name], "reason_code": "illness", "text": f"{name} is ill", **days}
+        assert admin.post("/excuses", json=excuse).status_code == 201
+    with school.db() as db:
+        course_id = db.query(Enrolment).first().course_id
+        rule = WarningRule(course_id=course_id, kind="percent_below", threshold=75, created_by=1, created_at=now)
+        db.add(rule)
+        db.flush()
+        done = {"kind": "face", "shas": [], "steps": {}, "requested_at": now, "completed_at": now}
+        for student in (ids["S1"], ids["S2"]):
+            db.add(WarningSent(rule_id=rule.id, student_id=student, occasion=1, value=50, at=now))
+            db.add(Erasure(student_id=student, **done))
+        for item in db.query(ReviewItem):
+            item.student_id = item.candidates[0]["student_id"]
+    data, images = exported(school, ids["S1"])
+    assert len(images) == 1 and images[0].startswith(b"\xff\xd8") and data["face_images_missing"] == []
     assert data["student"]["external_id"] == "S1" and data["student"]["name"] == "Student S1"
-    assert len(data["consents"]) == len(data["face_images"]) == len(data["enrolments"]) == 1
     assert [record["status"] for record in data["attendance"]] == ["present"]
-    assert len(data["attendance_changes"]) == 1 and data["sightings"] and data["sessions"] and data["courses"]
+    assert data["sightings"] and data["sessions"] and data["courses"]
+    once = ("consents", "face_images", "enrolments", "attendance_changes", "excuses", "warnings", "reviews", "erasures")
+    assert {table: len(data[table]) for table in once} == dict.fromkeys(once, 1)
+    about = [row for rows in data.values() if isinstance(rows, list) for row in rows if isinstance(row, dict)]
+    assert {row["student_id"] for row in about if row.get("student_id")} == {ids["S1"]}
+    assert not {"path", "crop_path", "candidates"} & {name for row in about for name in row}
+    assert {(row["object_type"], row["object_id"]) for row in data["audit"]} == {("student", str(ids["S1"]))}
+    assert {"face.add", "student.export"} <= {row["action"] for row in data["audit"]}
     assert "S2" not in json.dumps(data) and "Student S2" not in json.dumps(data)
+    next((school.settings.dataset_dir / "S1").glob("*.jpg")).unlink()
+    data, images = exported(school, ids["S1"])
+    assert images == [] and data["face_images_missing"] == [row["id"] for row in data["face_images"]]
     assert problem(school.program(school.user()).get(f"/students/{ids['S1']}/export")) == (403, "role")
     assert problem(admin.get("/students/99/export")) == (404, "not_found")
 
@@ -424,15 +462,21 @@ def test_what_is_due_is_deleted_and_leaves_evidence(school: Service) -> None:
     link = admin.post("/users", json={"email": "new@example.org", "name": "New", "role": "viewer"}).json["invitation"]
     secret = {"secret": link["link"].rpartition("/")[2], "password": "quite another passphrase"}
     assert school.guest().post("/auth/redeem", json=secret).status_code == 200
+    unused = admin.post("/users", json={"email": "late@example.org", "name": "Late", "role": "viewer"})
+    school.clock.advance(minutes=1)
     school.chores()
     with school.db() as db:
-        assert db.query(OneTimeLink).count() == 0  # used
+        assert [link.user_id for link in db.query(OneTimeLink)] == [unused.json["user"]["id"]]
+        db.query(ReviewItem).first().resolution = ReviewResolution.DISMISSED
     assert len(crops(school)) == 2 and (school.settings.dataset_dir / "S2").exists()
     school.clock.advance(days=8)
     school.chores()
     assert crops(school) == [] and not (school.settings.dataset_dir / "S2").exists()
+    log = Path(f"{school.database.engine.url.database}-wal")
+    assert not log.is_file() or log.stat().st_size == 0  # it would have what was deleted
     with school.db() as db:
-        assert {item.resolution for item in db.query(ReviewItem)} == {ReviewResolution.EXPIRED}
+        found = {item.resolution for item in db.query(ReviewItem)}
+        assert found == {ReviewResolution.DISMISSED, ReviewResolution.EXPIRED}
         assert db.query(Sighting).filter(Sighting.crop_path.is_not(None)).count() == 0
         assert db.query(Sighting).count() > 0 and db.query(Login).filter_by(secret_sha256="f" * 64).count() == 0
     school.clock.advance(days=30)
@@ -445,7 +489,7 @@ def test_what_is_due_is_deleted_and_leaves_evidence(school: Service) -> None:
     assert shown["policy"] == {"review_crop_days": 7.0, "frame_record_days": 30.0}
     assert shown["runs"][0]["id"] == run["id"]
     week = next(each for each in shown["runs"] if "review_crops" in each["deleted"])
-    assert week["deleted"] == {"review_crops": 2, "face_images": 1, "logins": 2}
+    assert week["deleted"] == {"review_crops": 2, "face_images": 1, "logins": 2, "one_time_links": 1}
     assert len(remembered(school)) == 3
 
 

@@ -41,10 +41,12 @@ def test_only_the_sites_that_are_listed_may_use_the_api(make: MakeService) -> No
     answer = browser.get("/courses", headers=allowed)
     assert answer.headers["Access-Control-Allow-Origin"] == "https://page.example.org"
     assert answer.headers["Access-Control-Allow-Credentials"] == "true"
-    assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
-    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-csrf-token"}
+    exposed = {name.strip() for name in answer.headers["Access-Control-Expose-Headers"].split(",")}
+    assert exposed == {"ETag", "Retry-After", "X-Request-ID", "Content-Disposition", "Idempotency-Replayed"}
+    needed = "authorization, content-type, idempotency-key, if-match, x-captured-at, x-csrf-token"
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": needed}
     preflight = browser.open("OPTIONS", "/courses", headers={**allowed, **asked})
-    assert "x-csrf-token" in preflight.headers["Access-Control-Allow-Headers"].lower()
+    assert preflight.headers["Access-Control-Allow-Headers"].lower() == needed
     for headers in (
         {**foreign, **asked},
         {"Origin": "null", **asked},
@@ -164,6 +166,7 @@ def test_every_answer_is_protected(sqlite_service: Service, path: str) -> None:
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Permissions-Policy"] == "camera=(self), microphone=(), geolocation=()"
     assert headers["Cache-Control"]
     assert headers["X-Request-ID"]
 

@@ -246,6 +246,50 @@ RIGHT = {
 }
 
 
+# What the audit trail says of the calls of the table that change something; the others leave no line in it.
+NOTED = {
+    "POST /auth/logout": "login.end",
+    "POST /calendar/feeds": "calendar.feed.create",
+    "POST /courses": "course.create",
+    "PATCH /courses/{course_id}": "course.update",
+    "POST /courses/{course_id}/kiosks": "kiosk.create",
+    "POST /courses/{course_id}/schedule": "schedule.create",
+    "POST /courses/{course_id}/sessions": "session.create",
+    "DELETE /courses/{course_id}/staff/{user_id}": "course.staff.remove",
+    "PUT /courses/{course_id}/staff/{user_id}": "course.staff.put",
+    "POST /courses/{course_id}/warning-rules": "warning_rule.create",
+    "POST /enrolment-requests/approve": "student.create enrolment.create enrolment_request.approve",
+    "DELETE /enrolment-requests/{request_id}": "enrolment_request.withdraw",
+    "PATCH /enrolments/{enrolment_id}": "enrolment.update",
+    "POST /excuses": "excuse.create",
+    "DELETE /excuses/{excuse_id}": "excuse.revoke",
+    "DELETE /faces/{face_id}": "face.delete",
+    "DELETE /kiosks/{kiosk_id}": "kiosk.end",
+    "POST /privacy/retention/run": "retention.run",
+    "PATCH /records/{record_id}": "record.change",
+    "POST /review/{item_id}/resolve": "review.resolve",
+    "DELETE /schedule/{rule_id}": "schedule.delete",
+    "PATCH /schedule/{rule_id}": "schedule.update",
+    "PATCH /sessions/{session_id}": "session.update",
+    "POST /sessions/{session_id}/cancel": "session.cancel",
+    "POST /sessions/{session_id}/close": "session.close",
+    "POST /sessions/{session_id}/records/bulk": "session.records.change",
+    "POST /sessions/{session_id}/records/import": "session.records.change",
+    "POST /students": "student.create enrolment.create",
+    "PATCH /students/{student_id}": "student.update",
+    "POST /students/{student_id}/consents/withdraw": "consent.withdraw erasure.complete",
+    "GET /students/{student_id}/export": "student.export",
+    "POST /tokens": "token.create",
+    "POST /users": "user.create link.create",
+    "PATCH /users/{user_id}": "user.update",
+    "POST /users/{user_id}/disable": "user.disable",
+    "POST /users/{user_id}/reset-link": "link.create",
+    "DELETE /users/{user_id}/tokens/{token_id}": "token.revoke",
+    "DELETE /warning-rules/{rule_id}": "warning_rule.disable",
+    "POST /warnings/{warning_id}/acknowledge": "warning.acknowledge",
+}
+
+
 def test_the_table_names_every_endpoint() -> None:
     assert {endpoint.replace("/api/v1", "") for endpoint in documented_endpoints()} == set(TABLE)
 
@@ -306,6 +350,10 @@ def test_only_those_it_is_for(endpoint: str, world: World) -> None:
         assert db.query(AuditEvent).count() == 0, "something was done for somebody who was refused"
     answer = call(world, endpoint, client_of(world, right, row))
     assert answer.status_code == row.fine, answer.get_data(as_text=True)[:500]
+    with world.service.db() as db:
+        noted = [(event.action, event.actor_id) for event in db.query(AuditEvent).order_by(AuditEvent.id)]
+    assert [action for action, _ in noted] == NOTED.get(endpoint, "").split()
+    assert {who for _, who in noted} <= {world.users[right], None}
     # a disabled account is nobody at once
     client = client_of(world, right, row)
     with world.service.db() as db:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +18,19 @@ from attendance.actor import system_actor
 from attendance.models import (
     Erasure,
     FaceImage,
+    SessionState,
     Student,
     TrainingJob,
     TrainingState,
 )
 from operations.check import Check, Finding
 from operations.erasure import Eraser
+from recognizer.artifact import MODEL_FILE
 from recognizer.history import publish
 from serving import FINE, LEFT, UNUSABLE, main, places_of
 from support.enrolling import DrawnFaceDetector, good, png
 from support.models import make_artifact
+from support.recognition import doubtful, picture
 from support.service import Service, make_service, make_settings, problem
 
 
@@ -66,11 +71,13 @@ def test_files_and_rows_that_do_not_fit_each_other(school: Service) -> None:
     (fine.parent / "by hand.png").write_bytes(good(4))
     (fine.parent / "notes.docx").write_bytes(b"")
     (root / "loose.png").write_bytes(b"")
+    (root / "Thumbs.db").write_bytes(b"")
+    (root / "linked").symlink_to(fine.parent)
     (root / "nobody").mkdir()
     school.student("S4", consent=False)
     (root / "S4").mkdir()
     (root / "S4" / "a.png").write_bytes(good(5))
-    wrong = ["folder_without_consent", "folder_without_student", "foreign_file", "image_changed", "loose_file"]
+    wrong = ["folder_without_consent", "folder_without_student", "foreign_file", "image_changed", "link", "loose_file"]
     assert codes(run(school)) == sorted([*wrong, "image_without_file", "image_without_row"])
     done = run(school, repair=True)
     assert codes([each for each in done if each.repaired]) == ["image_without_file", "image_without_row"]
@@ -139,6 +146,27 @@ def test_crops_trainings_models_and_erasures(school: Service) -> None:
     assert not (crops / "orphan.jpg").exists()
     with school.db() as db:
         assert db.query(Erasure).one().completed_at and db.query(TrainingJob).one().state is TrainingState.FAILED
+
+
+def test_a_missing_crop_and_a_model_that_cannot_be_loaded(school: Service) -> None:
+    course = school.course()
+    school.enrol(course, school.student("S1"), school.student("S2"))
+    session = school.session(course, state=SessionState.OPEN, opened_at=school.clock.now())
+    school.admin().post(f"/sessions/{session}/frames", **png(picture(doubtful("S1", "S2"))))
+    (crop,) = (school.settings.data_dir / "review").iterdir()
+    crop.unlink()
+    publish(school.settings.model_dir, make_artifact("v1"), {})
+    (school.settings.model_dir / MODEL_FILE).write_bytes(b"damaged")
+    assert codes(run(school, repair=True)) == ["crop_without_file", "model_refused"]
+    assert codes(run(school)) == ["model_refused"]
+
+
+def test_a_damaged_database_is_found(school: Service) -> None:
+    with closing(sqlite3.connect(str(school.database.engine.url.database))) as database, database:
+        database.execute(
+            "INSERT INTO calendar_feed (user_id, secret_sha256, created_at) VALUES (99, 'x', '2026-01-01')"
+        )
+    assert codes(run(school, repair=True)) == ["database_damaged"]
 
 
 def test_two_who_erase_at_once_do_it_once(school: Service) -> None:

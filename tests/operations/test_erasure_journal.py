@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,11 @@ import pytest
 
 from attendance import consents, erasures
 from attendance.actor import Actor, system_actor
-from attendance.models import Consent, ConsentMethod, Erasure, ErasureKind, Role, Student, StudentStatus
+from attendance.models import AuditEvent, Consent, ConsentMethod, Erasure, ErasureKind, Role, Student, StudentStatus
 from errors import ConfigurationError, NotFoundError
 from operations.check import Check, Finding
 from operations.erasure import Eraser
-from operations.erasure_journal import KEPT, ErasureJournal
+from operations.erasure_journal import ErasureJournal
 from recognizer.history import publish
 from recognizer.reading import load_artifact
 from serving import places_of
@@ -130,6 +131,8 @@ def test_a_server_that_starts_on_a_restored_backup_erases_again(
     # before anything is served nobody is known whose consent is gone
     with again.db() as db:
         assert {order.student_id for order in erasures.pending(db)} == set(students)
+        repeated = [event.object_id for event in db.query(AuditEvent).filter_by(action="erasure.repeat")]
+        assert sorted(repeated) == sorted(map(str, students))
     eraser_of(again).run_pending(again.clock.now())
     assert gone(school, *students)
     assert eraser_of(again).repeat_forgotten(again.clock.now()) == []
@@ -206,8 +209,10 @@ def test_the_list_names_nobody_and_can_be_joined_and_ends(tmp_path: Path) -> Non
     journal.path.write_text(text + text, encoding="ascii")  # two copies, one after the other
     (entry,) = journal.read()
     assert entry.at == MONDAY and entry.is_of("müller-7") and not entry.is_of("7")
-    journal.note("other", ErasureKind.STUDENT, 8, MONDAY + KEPT + KEPT)
-    assert [each.student_id for each in journal.read()] == [8]
+    journal.note("other", ErasureKind.STUDENT, 8, MONDAY + timedelta(days=400))  # backups are kept for a year
+    assert [each.student_id for each in journal.read()] == [7, 8]
+    journal.note("third", ErasureKind.STUDENT, 9, MONDAY + timedelta(days=401))
+    assert [each.student_id for each in journal.read()] == [8, 9]
 
 
 def test_a_damaged_list_is_said_and_erasing_goes_on(school: Service) -> None:
@@ -223,6 +228,8 @@ def test_a_damaged_list_is_said_and_erasing_goes_on(school: Service) -> None:
     assert not folders(school)  # the photos are gone; that it is not done is said, and it is tried again
     with school.db() as db:
         assert "list of erasures" in str(db.query(Erasure).one().problem)
+    left = check(school).run(repair=True)
+    assert codes(left) == ["erasure_pending", "journal_damaged"] and not any(each.repaired for each in left)
     path.unlink()
     assert len(eraser_of(school).run_pending(school.clock.now())) == 1
     assert len(ErasureJournal(path).read()) == 1

@@ -237,12 +237,29 @@ def test_a_head_that_turns_is_embedded(camera: Camera) -> None:
     turned = DetectedFace(face.box, (face.landmarks + np.float32([9, 0])).astype(np.float32), 0.99)
     assert camera.tracker.follow(image, [turned], STEP, "v1", EVERYBODY, NOBODY).held == (None,)
     assert camera.tracker.follow(image, [face], STEP, "v1", EVERYBODY, NOBODY).held[0] is not None
+    # neither middle nor size of the landmarks tells that it is another face
+    other = DetectedFace(face.box, face.landmarks[[1, 0, 2, 3, 4]], 0.99)
+    assert camera.tracker.follow(image, [other], STEP, "v1", EVERYBODY, NOBODY).held == (None,)
 
 
 @pytest.mark.parametrize("x", [75, 130, 145])
 def test_where_faces_touch_nobody_is_followed(camera: Camera, x: int) -> None:
     camera.confirm(Seen(100))
     assert camera.show(STEP, Seen(100), Seen(x, look=2, answer=known("b")))[0] is None
+
+
+def test_who_moved_next_to_somebody_is_not_followed(camera: Camera) -> None:
+    camera.confirm(Seen(100))
+    assert camera.show(STEP, Seen(165, look=2, answer=known("b")), Seen(120)) == [None, None]
+
+
+def test_only_a_picture_of_the_same_size_is_looked_at_in_places(camera: Camera) -> None:
+    image, faces = picture_of([Seen(100)])
+    for at in (0.0, STEP):
+        followed = camera.tracker.follow(image, faces, at, "v1", EVERYBODY, NOBODY)
+        camera.tracker.learn(faces, followed, [known("a")], [True], at, "v1", shape=image.shape)
+    assert camera.tracker.places(image, 2 * STEP, "v1", EVERYBODY, NOBODY) == (faces[0].box,)
+    assert camera.tracker.places(image[:-2], 2 * STEP, "v1", EVERYBODY, NOBODY) is None
 
 
 def test_who_stands_apart_from_others_is_followed(camera: Camera) -> None:

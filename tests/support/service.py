@@ -21,6 +21,7 @@ from app import create_app
 from attendance.database import Database
 from attendance.models import (
     ApiToken,
+    AuditEvent,
     ClassSession,
     Consent,
     ConsentMethod,
@@ -73,6 +74,11 @@ class Service:
     def chores(self) -> None:
         """Everything that the server does by itself, once, now."""
         self.app.extensions["housekeeping"].run_all()
+
+    def acts(self) -> list[str]:
+        """What the audit trail says was done, in its order."""
+        with self.db() as db:
+            return [event.action for event in db.query(AuditEvent).order_by(AuditEvent.id)]
 
     # people
 
