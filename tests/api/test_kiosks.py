@@ -96,6 +96,7 @@ def test_the_pin_ends_it_and_a_wrong_one_does_not(sqlite_door: Door) -> None:
     assert door.device.get("/kiosk").status_code == 200
     assert door.device.post("/kiosk/leave", json={"pin": PIN}).status_code == 204
     assert problem(door.device.get("/kiosk")) == (401, "bad_token")
+    assert door.service.acts()[-1] == "kiosk.end"
     assert door.staff.get(f"/courses/{door.course}/kiosks").json == []
 
 

@@ -96,7 +96,7 @@ def test_students_are_found_by_words_status_and_consent_in_the_order_asked_for(s
     admin = service.admin()
     service.student("Z-9", "Anna Müller")
     service.student("z-10", "Ölaf 100%", consent=False)
-    service.student("x_1", "Ben", status=StudentStatus.INACTIVE)
+    ben = service.student("x_1", "Ben", status=StudentStatus.INACTIVE)
     service.student("erased-4", "", status=StudentStatus.ERASED)
 
     def found(query: str) -> list[str]:
@@ -122,6 +122,8 @@ def test_students_are_found_by_words_status_and_consent_in_the_order_asked_for(s
         seen += [item["external_id"] for item in page["items"]]
         cursor = page["next_cursor"]
     assert sorted(seen) == ["Z-9", "x_1", "z-10"]
+    assert admin.post(f"/students/{ben}/consents/withdraw").status_code == 200
+    assert sorted(found("has_consent=false")) == ["x_1", "z-10"]
 
 
 def test_who_is_appointed_changes_a_student_and_an_admin_the_id(service: Service) -> None:

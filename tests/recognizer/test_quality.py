@@ -15,7 +15,7 @@ from recognizer.crops import KEPT_SIZE, cut_to_keep
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.embeddings import FaceEmbedder
 from recognizer.images import decode, encode_jpeg, read_image
-from recognizer.quality import QualityLimits, assess, measure, with_turn
+from recognizer.quality import FaceQuality, QualityLimits, assess, measure, with_turn
 from recognizer.types import BoundingBox, DetectedFace, FloatArray, RGBImage
 from support.compute import COMPUTE
 from support.pictures import face_picture
@@ -65,6 +65,33 @@ def test_the_edge_and_other_people() -> None:
     assert codes(image, face(), passer_by) == []
     assert codes(image, face(), passer_by, second) == ["several_faces"]
     assert codes(image) == ["no_face"]
+
+
+BARELY = FaceQuality(
+    side=80, sharpness=70, brightness=45, contrast=15, turned=0.45, tilted=25, outside=0.04, probability=0.9
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, []),
+        ({"brightness": 205, "turned": -0.45, "tilted": -25}, []),
+        ({"side": 79.9}, ["too_small"]),
+        ({"sharpness": 69.9}, ["blurred"]),
+        ({"brightness": 44.9}, ["too_dark"]),
+        ({"brightness": 205.1}, ["too_bright"]),
+        ({"contrast": 14.9}, ["low_contrast"]),
+        ({"turned": -0.46}, ["turned_away"]),
+        ({"tilted": -25.1}, ["turned_away"]),
+        ({"outside": 0.041, "sharpness": 0}, ["cut_off", "blurred"]),
+    ],
+)
+def test_each_limit_is_where_it_was_measured(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, float], expected: list[str]
+) -> None:
+    monkeypatch.setattr("recognizer.quality.measure", lambda *_: replace(BARELY, **changes))
+    assert codes(face_picture(1, 0, 400), face()) == expected
 
 
 def test_numbers_are_pythons_own_and_all_there() -> None:
