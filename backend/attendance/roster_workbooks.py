@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import warnings
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, NoReturn
+from xml.parsers import expat
 
 from openpyxl import load_workbook
 
@@ -19,6 +21,9 @@ MOST_COLUMNS = 100
 # Unpacked; a workbook of twenty thousand students has five.
 _MOST_BYTES = 60_000_000
 _MOST_PARTS = 500
+_MOST_CHARACTERS = 20_000_000  # of all cells; one text may be in all of them
+# Elements of XML: those that rows are made of, and the others, of which each costs ten times as much to read.
+_OF_ROWS, _MOST_OF_ROWS, _MOST_OTHERS = ("row", "c", "v", "f", "is", "t"), 1_000_000, 300_000
 _READ_ROWS = 10 * MOST_ROWS
 _LAST_ROW = 2**20  # of any sheet
 _LONGEST_CELL = 32_767  # characters, as Excel has it
@@ -59,21 +64,53 @@ def _check_size(data: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         parts = archive.infolist()
         if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > _MOST_BYTES:
-            raise TooLargeError(
-                f"this workbook unpacks to more than {_MOST_BYTES:,} bytes; save the list of students alone, as CSV"
-            )
+            raise _too_large(f"unpacks to more than {_MOST_BYTES:,} bytes")
         # the sizes in the list may be false: what is there more is not read
+        elements: Counter[str] = Counter()
         for part in parts:
+            parser: expat.XMLParserType | None = _counting(elements)
             with archive.open(part) as file:
                 left = part.file_size
                 while piece := file.read(2**20):
                     left -= len(piece)
+                    parser = _fed(parser, piece)
+                    of_rows = sum(elements[name] for name in _OF_ROWS)
+                    if of_rows > _MOST_OF_ROWS or elements.total() - of_rows > _MOST_OTHERS:
+                        raise _too_large("has far more cells, texts or formats than a list of students")
                 if left:
                     raise zipfile.BadZipFile("a part has another size than the list says")
 
 
+def _counting(elements: Counter[str]) -> expat.XMLParserType:
+    """A parser that counts the elements of a part by their names, without a prefix."""
+
+    def begins(name: str, _: object) -> None:
+        elements[name.rpartition(":")[2]] += 1
+
+    def refuse(*_: object) -> NoReturn:
+        raise zipfile.BadZipFile("no program writes entities into a workbook")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.StartDoctypeDeclHandler = begins, refuse
+    return parser
+
+
+def _fed(parser: expat.XMLParserType | None, piece: bytes) -> expat.XMLParserType | None:
+    """``parser``, or None from the first mistake on: nobody reads a part further than that, and pictures are no XML."""
+    try:
+        if parser is not None:
+            parser.Parse(piece, False)
+    except expat.ExpatError:
+        return None
+    return parser
+
+
+def _too_large(what: str) -> TooLargeError:
+    return TooLargeError(f"this workbook {what}; save the list of students alone, as CSV")
+
+
 def _rows_of(sheet: Any) -> Iterator[Row]:
-    given = 0
+    given = characters = 0
     # a cell may claim any column, and a row any number: what they claim is not laid out in memory
     for number, values in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS + 1, values_only=True), start=1):
         is_empty = values.count(None) == len(values)
@@ -92,6 +129,9 @@ def _rows_of(sheet: Any) -> Iterator[Row]:
             raise InvalidRequestError(
                 f"row {number} {message}", code="workbook", errors=[{"row": number, "message": message}]
             )
+        characters += sum(map(len, cells))
+        if characters > _MOST_CHARACTERS:
+            raise _too_large(f"has more than {_MOST_CHARACTERS:,} characters in its cells")
         if any(cells):
             given += 1
             yield Row(number, tuple(cells))
