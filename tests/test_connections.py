@@ -160,6 +160,13 @@ def test_a_body_in_chunks_has_the_same_limit(serve: Serve) -> None:
         assert is_closed(served.open(chunked + b"\r\n" + 7 * chunk + endless))
 
 
+def test_the_limits_are_those_that_a_school_and_slow_networks_need() -> None:
+    found = connections
+    assert (found.HEADER_SECONDS, found.IDLE_SECONDS, found.SLOWEST) == (20, 60, 16_000)
+    assert found.MOST_OF_ONE_ADDRESS == 100
+    assert found.MOST_BYTES_OF_STRANGERS == security.MOST_BYTES_BEFORE_LOGIN
+
+
 def test_what_takes_too_long_is_closed_and_what_is_answered_is_not(serve: Serve) -> None:
     served = serve(HEADER_SECONDS=0.3, IDLE_SECONDS=0.3, SLOWEST=1_000_000)
     answered = served.open(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")

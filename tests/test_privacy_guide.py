@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+import connections
 from attendance import face_images, frames_taken, review
 from attendance.links import LASTS
 from attendance.models import Base
@@ -50,12 +51,15 @@ def test_it_says_how_long_things_are_kept() -> None:
     assert says(f"can tell who was erased | {erasure_journal.KEPT.days} days")
     assert says(f"{max(LASTS.values()) // timedelta(hours=1)} hours at most")
     assert says(f"{_LOG_BYTES * (_LOG_FILES + 1) // 1_000_000} MB, then the oldest goes")
+    assert says("two sightings within ten seconds make a mark")
+    assert (settings.confirm_sightings, settings.confirm_window_seconds) == (2, 10)
     assert says("for three days after a class without reopening it") and settings.lock_after_hours == 72
 
 
 def test_it_says_how_much_is_kept() -> None:
     assert says(f"at most {crops.KEPT_SIZE} pixels and {face_images.MOST_IMAGES} a student")
     assert says(f"at most {review_crops.LONGEST_SIDE} pixels")
+    assert says(f"more than {connections.MOST_IN_MEMORY // 2**20} MB of uploads")
     assert says(f"in grey at {duplicates.THUMBNAIL_SIZE} x {duplicates.THUMBNAIL_SIZE} pixels")
     assert says("at most 300 of a session | they are sent, or two hours old")
     assert "const MOST = 300;" in QUEUE and "const OLDEST_MS = 2 * 3600 * 1000;" in QUEUE
