@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from attendance import kiosks
 from attendance.models import ClassSession, CourseStaff, Role, SessionState, UserAccount
 from support.recognition import doubtful, known, picture, stranger
 from support.service import Client, Service, problem
@@ -80,6 +81,9 @@ def test_it_tells_no_more_than_the_greeting(sqlite_door: Door) -> None:
 def test_without_an_open_session_it_waits_and_says_when(sqlite_door: Door) -> None:
     door = sqlite_door
     door.staff.post(f"/sessions/{door.session}/close")
+    far_off = door.service.clock.now() + timedelta(hours=12)
+    door.service.session(door.course, starts_at=far_off)
+    assert door.device.get("/kiosk").json["next_at"] is None
     soon = door.service.session(door.course, starts_at=door.service.clock.now())
     over = door.service.clock.now() - timedelta(hours=3)
     door.service.session(door.course, starts_at=over)
@@ -104,6 +108,19 @@ def test_pins_cannot_be_tried_without_end(sqlite_door: Door) -> None:
     door = sqlite_door
     codes = [problem(door.device.post("/kiosk/leave", json={"pin": f"{n:04d}"}))[0] for n in range(40)]
     assert set(codes) == {403, 429} and codes[-1] == 429
+
+
+def test_a_course_has_only_so_many_kiosks_that_work(sqlite_door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kiosks, "_MOST", 2)
+    door, path = sqlite_door, f"/courses/{sqlite_door.course}/kiosks"
+    assert door.staff.post(path, json={"name": "South door", "pin": PIN}).status_code == 201
+    assert problem(door.staff.post(path, json={"name": "x", "pin": PIN})) == (409, "too_many_kiosks")
+    assert door.staff.delete(f"/kiosks/{door.id}").status_code == 204
+    assert door.staff.delete(f"/kiosks/{door.id}").status_code == 204
+    assert door.service.acts().count("kiosk.end") == 1
+    assert door.staff.post(path, json={"name": "x", "pin": PIN}).status_code == 201
+    door.service.clock.advance(days=200)
+    assert door.staff.post(path, json={"name": "y", "pin": PIN}).status_code == 201
 
 
 @pytest.mark.parametrize("pin", ["123", "1234567890123", "12a4", ""])

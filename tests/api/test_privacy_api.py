@@ -152,6 +152,9 @@ def test_consents_in_numbers(school: Service) -> None:
         "policy_version": "1",
         "by_policy_version": [{"policy_version": "1", "students": 1}, {"policy_version": "2026-b", "students": 1}],
     }
+    with school.db() as db:
+        db.query(FaceImage).one().state = FaceImageState.PENDING
+    assert admin.get("/privacy/consents").json["face_images"] == 0
 
 
 def test_erasing_a_student_takes_the_name_too_and_needs_the_id_typed(school: Service) -> None:
