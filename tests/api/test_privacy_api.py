@@ -36,6 +36,8 @@ from attendance.models import (
     Sighting,
     Student,
     StudentStatus,
+    TrainingJob,
+    TrainingState,
     WarningRule,
     WarningSent,
 )
@@ -161,6 +163,9 @@ def test_erasing_a_student_takes_the_name_too_and_needs_the_id_typed(school: Ser
     ids, admin = prepared(school), school.admin()
     with school.db() as db:
         db.query(Consent).filter_by(student_id=ids["S1"]).one().evidence = "a form signed by Sue One"
+        for problem_of in ("S1/a.jpg", "S10/a.jpg"):
+            failed = {"state": TrainingState.FAILED, "created_at": school.clock.now(), "host": "h", "started_by": 1}
+            db.add(TrainingJob(problem=f"{problem_of} cannot be read", **failed))
     days = dict.fromkeys(("starts_on", "ends_on"), "2026-11-23")
     excuse = {"student_id": ids["S1"], "reason_code": "illness", "text": "Sue has a cold", **days}
     assert admin.post("/excuses", json=excuse).status_code == 201
@@ -172,6 +177,8 @@ def test_erasing_a_student_takes_the_name_too_and_needs_the_id_typed(school: Ser
     with school.db() as db:
         assert db.query(Consent).filter_by(student_id=ids["S1"]).one().evidence == ""
         assert db.query(Excuse).one().text == ""
+        problems = [job.problem for job in db.query(TrainingJob).order_by(TrainingJob.id)]
+        assert problems == ["(the reason named a student who was erased)", "S10/a.jpg cannot be read"]
         for action in ("student.erase", "erasure.complete"):
             event = db.query(AuditEvent).filter_by(action=action).one()
             assert (event.object_id, event.data["erasure_id"]) == (str(ids["S1"]), done.json["id"])
@@ -193,13 +200,14 @@ def test_what_cannot_be_erased_now_is_visible_and_tried_again(school: Service, m
     unlink = Path.unlink
 
     def refuse(path: Path, missing_ok: bool = False) -> None:
-        if path.suffix == ".jpg" and "S1" in path.parts:
+        if path.parent.name == "review" or (path.suffix == ".jpg" and "S1" in path.parts):
             raise PermissionError(13, "Permission denied")
         unlink(path, missing_ok)
 
     monkeypatch.setattr(Path, "unlink", refuse)
     answer = admin.post(f"/students/{ids['S1']}/consents/withdraw").json["erasure"]
     assert answer["completed_at"] is None and "face_images: Permission denied" in answer["problem"]
+    assert "review_crops: " in answer["problem"] and len(crops(school)) == 2
     # what is left over is the erasure's: its rows say which embeddings have to go
     school.chores()
     with school.db() as db:
@@ -209,7 +217,7 @@ def test_what_cannot_be_erased_now_is_visible_and_tried_again(school: Service, m
     monkeypatch.undo()
     school.chores()
     (shown,) = admin.get("/privacy/erasures").json["items"]
-    assert shown["completed_at"] and shown["problem"] is None
+    assert shown["completed_at"] and shown["problem"] is None and len(crops(school)) == 1
     assert not (school.settings.dataset_dir / "S1").exists() and len(remembered(school)) == 3
 
 

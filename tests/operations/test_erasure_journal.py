@@ -127,12 +127,15 @@ def test_a_server_that_starts_on_a_restored_backup_erases_again(
     backup, *students = before
     backup.restore()
     assert folders(school) == {"S1", "S2", "S3", "S4"} and not gone(school, *students)
+    found = eraser_of(school).forgotten()
     again = make_service(school.settings, recognizer=DrawnFaceDetector(), clock=school.clock)
     # before anything is served nobody is known whose consent is gone
     with again.db() as db:
         assert {order.student_id for order in erasures.pending(db)} == set(students)
         repeated = [event.object_id for event in db.query(AuditEvent).filter_by(action="erasure.repeat")]
         assert sorted(repeated) == sorted(map(str, students))
+    with again.db() as db:  # another server that found the same
+        assert [erasures.order_again(db, past, each, again.clock.now()) for past, each in found] == [None, None]
     eraser_of(again).run_pending(again.clock.now())
     assert gone(school, *students)
     assert eraser_of(again).repeat_forgotten(again.clock.now()) == []
