@@ -26,6 +26,8 @@ from attendance.roster_files import Table
 from attendance.roster_rows import MOST_SHOWN, Errors, NoStudent, RosterRow, read_rows
 from errors import InvalidRequestError
 
+_MOST_PERIODS = 100  # of one student in a course; each is compared with the others
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -172,12 +174,12 @@ class Plan:
 
     def _request(self, row: RosterRow) -> None:
         waiting = self._waiting.get(row.key)
-        start = row.starts_on or (waiting.starts_on if waiting is not None else self.default_start)
+        start = row.starts_on or (waiting and waiting.starts_on) or self.default_start
         if row.ends_on is not None and row.ends_on < start:
             self._wrong(row, Column.ENDS_ON, f"is before the enrolment begins, {start}")
             return
         wanted = replace(row, starts_on=start)
-        if waiting is not None and wanted.said == _row_of(waiting):
+        if waiting is not None and wanted.said == waiting:
             self.report.unchanged += 1
         else:
             self.requests[row.key] = wanted
@@ -231,6 +233,8 @@ class Plan:
     def _add(self, row: RosterRow, periods: list[Period], period: Period) -> bool:
         if period.ends_on is not None and period.ends_on < period.starts_on:
             self._wrong(row, Column.ENDS_ON, f"is before the enrolment begins, {period.starts_on}")
+        elif len(periods) >= _MOST_PERIODS:
+            self._wrong(row, Column.EXTERNAL_ID, f"has {_MOST_PERIODS} enrolments in this course already")
         elif not self._overlaps(row, periods, period):
             periods.append(period)
             self.report.enrolled += 1
@@ -286,22 +290,13 @@ def _students(db: Session, keys: Iterable[str], among: Select[int]) -> Iterator[
             yield key, Known(row, external_id, name, email)
 
 
-def _row_of(request: EnrolmentRequest) -> RosterRow:
-    """The row, of no file, that asks for the same."""
-    return RosterRow(
-        0,
-        request.external_id,
-        request.external_key,
-        request.name,
-        request.email,
-        request.starts_on,
-        request.ends_on,
-    )
-
-
-def _waiting(db: Session, course_id: int) -> dict[str, EnrolmentRequest]:
-    query = select(EnrolmentRequest).where(EnrolmentRequest.course_id == course_id)
-    return {request.external_key: request for request in db.scalars(query)}
+def _waiting(db: Session, course_id: int) -> dict[str, RosterRow]:
+    """By their keys the rows, of no file, that ask for what was asked for before."""
+    asked = EnrolmentRequest
+    query = select(
+        asked.external_id, asked.external_key, asked.name, asked.email, asked.starts_on, asked.ends_on
+    ).where(asked.course_id == course_id)
+    return {row.external_key: RosterRow(0, *row) for row in db.execute(query)}
 
 
 def _periods_of(db: Session, course_id: int) -> dict[str, list[Period]]:

@@ -10,6 +10,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from attendance.models import (
@@ -284,3 +285,17 @@ def test_an_erased_student_waits_nowhere_and_an_export_has_what_waits(school: Sc
     school.admin.post(f"/students/{school.anna}/erase", json={"external_id": "S1"})
     with school.service.db() as db:
         assert db.query(EnrolmentRequest).count() == 0
+
+
+def test_asking_again_for_a_whole_school_compares_no_request_with_every_other(school: School) -> None:
+    """A request in memory is compared with every part of a deletion, while everybody waits who writes."""
+    text = "external_id,name\n" + "".join(f"N{n},Name {n}\n" for n in range(30))
+    school.bring_in(text)
+    loaded: list[object] = []
+    listener = lambda request, _: loaded.append(request)  # noqa: E731
+    event.listen(EnrolmentRequest, "load", listener)
+    try:
+        assert school.bring_in(text.replace("Name", "Nome"))["requested"] == 30 and not loaded
+    finally:
+        event.remove(EnrolmentRequest, "load", listener)
+    assert {each["name"] for each in school.waiting()} == {f"Nome {n}" for n in range(30)}
