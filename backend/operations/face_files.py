@@ -88,10 +88,12 @@ class FaceFiles:
             return
 
     def folders_of(self, external_id: str) -> list[Path]:
-        """A student's folders: more than one where their names differ in case or in the form of the letters."""
+        """A student's folders: more than one where their names differ in case, in the form of the letters, or in spaces
+        and dots around them, which no id has."""
         key = key_of(external_id)
         there = self.root.iterdir() if self.root.is_dir() else ()
-        return sorted(path for path in there if key_of(path.name) == key and (path.is_symlink() or path.is_dir()))
+        same = (path for path in there if key_of(path.name.strip(" .")) == key)
+        return sorted(path for path in same if path.is_symlink() or path.is_dir())
 
     def files_of(self, external_id: str) -> list[Path]:
         """Every file in a student's folders, also further down and hidden."""
@@ -105,8 +107,11 @@ class FaceFiles:
         count = 0
         for folder in self.folders_of(external_id):
             if folder.is_symlink():
-                folder.unlink()
-                count += 1
+                try:
+                    folder.unlink(missing_ok=True)
+                    count += 1
+                except OSError as error:
+                    errors.append(error)
                 continue
             files = _files_below(folder)
             shutil.rmtree(folder, onerror=lambda _function, _path, raised: errors.append(raised[1]))

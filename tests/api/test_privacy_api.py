@@ -289,6 +289,27 @@ def test_links_and_folders_among_a_student_s_photos_go_and_what_links_lead_to_st
     assert not folder.exists() and [path.name for path in elsewhere.iterdir()] == ["photo.jpg"]
 
 
+def test_a_folder_that_is_the_student_s_but_for_spaces_and_dots_goes_too_and_one_that_stays_keeps_no_other_there(
+    school: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student, admin, root = school.student("S1"), school.admin(), school.settings.dataset_dir
+    for name in ("s1 ", "S1.", "S1", "S12"):
+        (root / name).mkdir(parents=True)
+        (root / name / "photo.jpg").write_bytes(name.encode())
+    (root / " S1").symlink_to(root / "S12")
+
+    def refuse(path: Path, **_: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        erasure = admin.post(f"/students/{student}/consents/withdraw").json["erasure"]
+    assert erasure["completed_at"] is None and erasure["steps"]["face_images"]["problem"] == "Permission denied"
+    assert sorted(path.name for path in root.iterdir()) == [" S1", "S12"]
+    school.chores()
+    assert [path.name for path in root.iterdir()] == ["S12"]
+
+
 @pytest.mark.parametrize("rows_seen", [True, False])
 def test_a_crop_written_while_its_student_is_erased_does_not_stay(
     school: Service, monkeypatch: pytest.MonkeyPatch, rows_seen: bool
