@@ -36,7 +36,7 @@ _NAMES = {
     Column.EMAIL: "email emailaddress mail mailaddress emailadresse mailadresse correo courriel",
     Column.STARTS_ON: "startson start startdate startsat enrolledfrom from begin beginn von",
     Column.ENDS_ON: "endson end enddate endsat enrolleduntil until to ende bis",
-    Column.ROLE: "role roles rolle rollen rol roles ruolo",
+    Column.ROLE: "role roles rolle rollen roller rol ruolo ruoli papel papeis funcao funcoes rola роль роли 角色 역할",
 }
 # Where a file has two columns of ids, the school's own: the other numbers the accounts of the system.
 _THE_SCHOOLS = ("sisuserid", "sisid")
@@ -180,10 +180,11 @@ def _known(cell: str) -> Column | None:
 
 
 def _letters(cell: str) -> str:
-    return "".join(letter for letter in _without_accents(cell) if letter.isalnum())
+    return "".join(letter for letter in without_accents(cell) if letter.isalnum())
 
 
-def _without_accents(cell: str) -> str:
+def without_accents(cell: str) -> str:
+    """The beginning of ``cell`` in small letters, without accents."""
     apart = unicodedata.normalize("NFKD", cell[:200]).casefold()
     return unicodedata.normalize("NFC", "".join(letter for letter in apart if not unicodedata.combining(letter)))
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from attendance import external_ids, people
-from attendance.roster_columns import Column, Mapped, plain
+from attendance.roster_columns import Column, Mapped, plain, without_accents
 from attendance.roster_files import Table
 from attendance.roster_workbooks import Row
 
@@ -23,10 +22,15 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 # How Excel keeps days, counted from the end of 1899; these are of this century.
 _SERIAL = range(36_526, 73_050)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-# Programs write numbers so that Excel leaves their zeros, and pandas writes them as fractions.
-_KEPT_AS_TEXT = re.compile(r'="(.*)"|\'(\w.*)', re.DOTALL)
+# Programs write numbers so that Excel leaves their zeros, and pandas writes them as fractions; 't Hooft is a name.
+_KEPT_AS_TEXT = re.compile(r'="(.*)"|\'(?![nst][ -])(\w.*)', re.DOTALL)
 _FRACTION = re.compile(r"\d+\.0")
-_STUDENT_ROLE = re.compile("student|learner|pupil|etudiant|eleve|studierende|schuler|estudiante|alumn|aluno")
+# Without accents and in small letters.
+_STUDENT_ROLE = re.compile(
+    r"student|studierend|studerend|learner|pupil|schuler|etudiant|\belev|estudiante|estudante|estudiant|alumn|aluno|"
+    r"allievo|leerling|ogrenci|uczen|ucenik|zak\b|opiskelija|oppilas|hallgato|tanulo|φοιτητ|μαθητ|студент|учен|учащ|"
+    r"学生|學生|生徒|학생|طالب|תלמיד|סטודנט"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +122,8 @@ def _as_meant(cell: str) -> str:
 def _why_no_student(row: Row, columns: Mapped) -> str | None:
     place = columns.get(Column.ROLE)
     if place is not None and place < len(row.cells):
-        role = "".join(each for each in unicodedata.normalize("NFKD", row.cells[place][:200]) if each.isascii())
-        if role.strip() and not _STUDENT_ROLE.search(role.casefold()):
+        role = without_accents(row.cells[place])
+        if role.strip() and not _STUDENT_ROLE.search(role):
             return f"the role is {plain(row.cells[place])[:60]}"
     return None if _has(row, columns) else "there is no id"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -363,6 +363,14 @@ def test_who_is_missing_leaves_and_may_come_back(service: Service, course: int, 
     }
 
 
+def test_of_one_student_so_many_enrolments_are_taken_that_comparing_them_is_quick(
+    service: Service, course: int, client: Client
+) -> None:
+    days = [date(2020, 1, 1) + timedelta(days=2 * n) for n in range(101)]
+    text = "id,name,start,end\n" + "".join(f"s1,Anna,{day},{day}\n" for day in days)
+    assert errors(send(client, course, text)) == [(102, "external_id", "has 100 enrolments in this course already")]
+
+
 def test_days_in_the_file_change_enrolments_and_never_overlap(service: Service, course: int, client: Client) -> None:
     commit(client, course, "id,name,from,until\ns1,Anna,2026-09-01,2026-10-01\ns1,Anna,5.10.2026,\n")
     assert enrolments(service)["s1"] == [("2026-09-01", "2026-10-01"), ("2026-10-05", None)]
@@ -457,10 +465,17 @@ CLASSROOM = (
             [2, 4],
         ),
         ('Student ID,Name\n="0012345",Ada\n\'0012346,Bo\n', {}, {"0012345": "Ada", "0012346": "Bo"}, []),
+        ("Student ID,Name\n1,'t Hooft\n7,\"'s-Gravesande, W\"\n", {}, {"1": "'t Hooft", "7": "'s-Gravesande, W"}, []),
+        (
+            "Name,ID number,Роли\nTess,7,Öğretmen\nAda,8,Öğrenci\nBo,9,Студент\nCy,10,学生\nDi,11,Elev\nEve,12,教師\n",
+            {},
+            {"8": "Ada", "9": "Bo", "10": "Cy", "11": "Di"},
+            [2, 7],
+        ),
         (",student_id,name\n0,2023001.0,Ada\n1,2023002.0,Bo\n2,,Cy\n", {}, {"2023001": "Ada", "2023002": "Bo"}, [4]),
         ("id,name\n1.5,Ada\n2.0,Bo\n", {}, {"1.5": "Ada", "2.0": "Bo"}, []),
     ],
-    ids=["canvas", "moodle", "classroom", "kept as text", "pandas", "no fractions"],
+    ids=["canvas", "moodle", "classroom", "kept as text", "apostrophes", "languages", "pandas", "no fractions"],
 )
 def test_files_of_other_systems_are_imported_as_they_are(
     service: Service,
