@@ -543,22 +543,23 @@ def test_runs_without_anything_due_leave_one_line_a_day(school: Service) -> None
         assert db.query(RetentionRun).count() == 3
 
 
-def test_a_crop_that_cannot_be_deleted_is_tried_again_and_visible(
-    school: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    prepared(school)
-    admin = school.admin()
+def test_what_cannot_be_deleted_is_tried_again_and_visible(school: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids, admin = prepared(school), school.admin()
+    with school.db() as db:
+        photo = db.query(FaceImage).filter_by(student_id=ids["S2"]).one()
+        photo.delete_after = school.clock.now() + timedelta(days=1)
     school.clock.advance(days=8)
     unlink = Path.unlink
 
     def refuse(path: Path, missing_ok: bool = False) -> None:
-        if path.parent.name == "review":
+        if path.parent.name in ("review", "S2"):
             raise PermissionError(13, "Permission denied")
         unlink(path, missing_ok)
 
     monkeypatch.setattr(Path, "unlink", refuse)
     run = admin.post("/privacy/retention/run").json
     assert "review_crops" in run["problem"] and len(crops(school)) == 2
+    assert "face_images" in run["problem"] and (school.settings.dataset_dir / photo.path).is_file()
     school.clock.advance(days=30)
     admin.post("/privacy/retention/run")
     with school.db() as db:

@@ -87,6 +87,9 @@ def test_a_roster_tells_who_is_there_on_a_day(service: Service, course: int, cli
     assert [entry["state"] for entry in client.get(f"/courses/{course}/roster?q=cleo&state=ended").json["items"]] == [
         "ended"
     ]
+    assert client.get(f"/courses/{course}/roster?on=2026-11-22&state=ended").json["items"] == []
+    again = service.admin().post(f"/courses/{course}/enrolments", json={"student_id": dan})
+    assert problem(again) == (409, "erased")
     seen, cursor = [], ""
     while cursor is not None:
         page = client.get(f"/courses/{course}/roster?limit=1{f'&cursor={cursor}' if cursor else ''}").json
