@@ -18,7 +18,7 @@ from typing import Any
 from flask import request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
+from limits import RateLimitItemPerDay, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.errors import StorageError
 from werkzeug.exceptions import TooManyRequests
 
@@ -30,6 +30,7 @@ from outages import Outage
 _REDIS_SECONDS = 1
 
 _WAIT_SECONDS, _MOST_WAITING = 1, 4
+_REMEMBERED = RateLimitItemPerDay(1, 30)
 _waiting: set[str] = set()
 _lock = threading.Lock()
 
@@ -65,7 +66,8 @@ class PasswordTry:
 
     From one address an account is tried so many times a minute, then refused: nobody else is kept out by that. Where
     many addresses try one account, or one address tries many accounts, each further try has to wait a second, which
-    its owner can bear and a list of passwords cannot.
+    its owner can bear and a list of passwords cannot. Only so many wait at once, and a crowd could take all places:
+    where the account was logged in to within 30 days, it does not matter how many others try it.
 
     account: the e-mail address. is_slowed: whether there is such a wait; else they are refused as well. Raises
     TooManyRequests, before anything is looked at, and BusyError (``limits_away``) when tries cannot be counted.
@@ -80,9 +82,11 @@ class PasswordTry:
             f"password-address:{network}",
             f"password-account:{digest}",
         )
+        self._known = f"password-known:{hashlib.sha256(f'{digest} {network}'.encode()).hexdigest()}"
         try:
             # counted before it is tried, or many at once would all be let through
-            pair, *alone = [limiter.limiter.hit(self._limit, key) for key in self._keys]
+            pair, by_address, by_account = (limiter.limiter.hit(self._limit, key) for key in self._keys)
+            alone = (by_address, by_account or not limiter.limiter.test(_REMEMBERED, self._known))
             _storage.over()
             if not pair or not (is_slowed or all(alone)):
                 first = next(key for key, within in zip(self._keys, (pair, *alone), strict=True) if not within)
@@ -103,6 +107,7 @@ class PasswordTry:
         with suppress(StorageError):  # then it counts for a minute
             for key in self._keys:
                 limiter.limiter.hit(self._limit, key, cost=-1)
+            limiter.limiter.hit(_REMEMBERED, self._known)
 
 
 def _wait(network: str) -> None:

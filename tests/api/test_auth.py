@@ -174,6 +174,19 @@ def test_wrong_passwords_keep_out_whoever_tries_them_and_not_the_owner(
     assert waits == [1, 1]
 
 
+def test_where_the_owner_logs_in_a_crowd_elsewhere_takes_no_place(sqlite_service: Service, waits: list[float]) -> None:
+    sqlite_service.user(name="Ada")
+    assert try_password(sqlite_service, "192.0.2.2", password=PASSWORD).status_code == 200
+    for number in range(12):
+        assert problem(try_password(sqlite_service, f"198.51.100.{number}")) == (401, "bad_login")
+    assert waits == [1, 1]
+    assert try_password(sqlite_service, "192.0.2.2", password=PASSWORD).status_code == 200 and waits == [1, 1]
+    # what is tried from there counts as from anywhere
+    for _ in range(10):
+        assert problem(try_password(sqlite_service, "192.0.2.2")) == (401, "bad_login")
+    assert problem(try_password(sqlite_service, "192.0.2.2", password=PASSWORD)) == (429, "too_many_requests")
+
+
 def test_many_addresses_that_try_one_account_are_slowed_and_few_at_once(
     sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
