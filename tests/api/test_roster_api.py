@@ -357,6 +357,9 @@ def test_who_is_missing_leaves_and_may_come_back(service: Service, course: int, 
     }
     done = commit(client, course, "id\ns1\ns2\n", end_missing="true")
     assert (done["redated"], done["enrolled"], done["ended"]) == (1, 0, 0)
+    commit(client, course, "id,start,end\ns2,2026-09-01,2026-12-20\n")  # leaves in any case, and now sooner
+    assert commit(client, course, "id\ns1\n", end_missing="true")["ended_students"] == ["s2"]
+    commit(client, course, "id\ns2\n")
     service.clock.advance(days=30)
     assert commit(client, course, "id\ns3\n")["enrolled"] == 1
     assert enrolments(service) == {
@@ -397,6 +400,7 @@ def test_an_exported_roster_comes_in_again(service: Service, lead: int, course: 
     rows = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"))))
     assert rows[0] == ["external_id", "name", "email", "starts_on", "ends_on"]
     assert ["s3", "'=1+1", "", "2026-09-01", "2026-10-01"] in rows
+    assert ["s1", "Müller, Anna", "anna@example.org", "2026-09-01", ""] in rows
     before = enrolments(service)
     other = service.course("PHY-2", leads=(lead,))
     text = answer.data.replace(b"'=1+1", b"Dan")
