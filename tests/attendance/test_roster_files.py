@@ -191,6 +191,12 @@ def test_a_workbook_that_is_none_or_too_large_is_refused(monkeypatch: pytest.Mon
     ):
         with pytest.raises((TooLargeError, InvalidRequestError), match=r"far more cells|cannot be read"):
             read(forged(good, place, name, filled))
+    parts = io.BytesIO(good)
+    with zipfile.ZipFile(parts, "a") as archive:
+        for number in range(501):
+            archive.writestr(f"{number}", b"")
+    with pytest.raises(TooLargeError):
+        list(roster_workbooks.rows(parts.getvalue()))
     monkeypatch.setattr(roster_workbooks, "_MOST_CHARACTERS", 250)
     with pytest.raises(TooLargeError, match="250 characters"):
         read(good)
@@ -300,3 +306,8 @@ def test_what_a_sheet_claims_of_its_places_is_bounded_and_no_student_is_dropped(
     with pytest.raises((InvalidRequestError, TooLargeError)) as raised:
         read(forged(book, "xl/worksheets/sheet2.xml", *claimed))
     assert raised.value.code == code
+
+
+@pytest.mark.parametrize(("first", "counts"), [(0, True), (1, True), (2, False)])
+def test_a_column_counts_the_rows_from_nought_or_one(first: int, counts: bool) -> None:
+    assert roster_columns.is_running([[str(number)] for number in range(first, first + 3)], 0) is counts
