@@ -97,12 +97,15 @@ class _Observer:
 
     def observe(self, faces: Sequence[FaceValues]) -> Observed:
         roster = rosters.recognisable(self._db, self._session)
-        elsewhere = consenting(self._db, [face.external_id for face in faces if face.external_id not in roster])
+        anybody = {who for face in faces for who in (face.external_id, *(name for name, _ in face.candidates))}
+        elsewhere = consenting(self._db, [who for who in anybody if who not in roster])
         named = [roster.get(face.external_id) if face.external_id is not None else None for face in faces]
         often = {student_id for student_id, count in Counter(named).items() if count > 1 and student_id is not None}
         possible = [
             [(roster[who], likeness) for who, likeness in face.candidates if who in roster]
-            if face.decision == "uncertain" or student_id in often
+            if (face.decision == "uncertain" or student_id in often)
+            # nothing is kept of a face that may be of somebody whose consent has ended since it was looked at
+            and all(who in roster or who in elsewhere for who, _ in face.candidates)
             else []
             for face, student_id in zip(faces, named, strict=True)
         ]

@@ -339,6 +339,28 @@ def test_a_crop_written_while_its_student_is_erased_does_not_stay(
         assert [each["student_id"] for each in item.candidates] == [other]
 
 
+def test_a_face_that_may_be_somebodys_who_withdraws_while_it_is_looked_at_leaves_nothing(
+    school: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student, admin, course = school.student("S1"), school.admin(), school.course()
+    school.enrol(course, student, school.student("S2"))
+    session = school.session(course, state=SessionState.OPEN, opened_at=school.clock.now())
+    recognize = school.recognizer.recognize
+
+    def withdraw_meanwhile(*arguments: Any, **others: Any) -> Any:
+        found = recognize(*arguments, **others)
+        assert admin.post(f"/students/{student}/consents/withdraw").json["erasure"]["completed_at"]
+        return found
+
+    monkeypatch.setattr(school.recognizer, "recognize", withdraw_meanwhile)
+    answer = admin.post(
+        f"/sessions/{session}/frames", data=picture(doubtful("S1", "S2")), headers={"Content-Type": "image/png"}
+    )
+    assert [face["decision"] for face in answer.json["faces"]] == ["unknown"]
+    with school.db() as db:
+        assert not db.query(Sighting).count() and not db.query(ReviewItem).count()
+
+
 def test_crops_and_embeddings_that_nothing_accounts_for_are_deleted(school: Service) -> None:
     prepared(school)
     by_hand = (school.settings.dataset_dir / "S1" / "put here by hand.png").read_bytes()
