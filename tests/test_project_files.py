@@ -28,6 +28,7 @@ IMPORTED_AS = {
     "facenet-pytorch": "facenet_pytorch",
     "scikit-learn": "sklearn",
     "pillow": "PIL",
+    "pillow-heif": "pillow_heif",
     "opencv-python": "cv2",
     "flask-cors": "flask_cors",
     "flask-smorest": "flask_smorest",

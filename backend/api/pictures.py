@@ -47,8 +47,8 @@ def picture(part: str) -> bytes:
 
 
 def _is_picture(mimetype: str) -> bool:
-    """Whether it may be a picture; which one, and whether it is, its content decides."""
-    return mimetype.startswith("image/") or mimetype == _UNTOLD
+    """Whether it may be a picture of pixels; which one, and whether it is, its content decides."""
+    return (mimetype.startswith("image/") and not mimetype.endswith("+xml")) or mimetype == _UNTOLD
 
 
 def _body() -> bytes:

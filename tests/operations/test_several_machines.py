@@ -62,7 +62,7 @@ def test_a_model_is_put_to_use_by_one_machine_at_a_time(machines: tuple[Service,
     one, other = machines
     for version in ("v1", "v2"):
         publish(one.settings.model_dir, make_artifact(version), {})
-    client = same_user(other, one.admin())
+    client = same_user(other, one.program(one.user(Role.ADMIN)))
     with models.changing(one.database, LONG):
         refused = client.post("/model/activate", json={"version": "v1"})
         assert problem(refused) == (503, "models_busy") and refused.headers["Retry-After"]
