@@ -25,7 +25,7 @@ export async function sendable(file) {
     picture = await createImageBitmap(file);
   } catch {
     // the server reads more than browsers do: photos of iPhones, grey maps
-    if (file.size <= MOST_SENT) return file;
+    if (file.size <= MOST_SENT && (!file.type || file.type.startsWith("image/"))) return file;
     throw new NotAPicture("not_a_picture");
   }
   const scale = Math.min(1, MOST_SIDE / Math.max(picture.width, picture.height));

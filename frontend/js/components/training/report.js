@@ -84,6 +84,6 @@ function Summary({ version }) {
 
 /** @param {{version: string}} props */
 function SummaryText({ version }) {
-  const text = useLoaded((signal) => api.get(`/model/versions/${version}/files/training_summary.txt`, undefined, { signal }), [version]);
+  const text = useLoaded(async (signal) => (await api.getBlob(`/model/versions/${version}/files/training_summary.txt`, { signal })).text(), [version]);
   return html`<${Shown} from=${text}>${(/** @type {string} */ words) => html`<pre tabindex="0" aria-label=${t("training.summary")}>${words}</pre>`}</${Shown}>`;
 }
