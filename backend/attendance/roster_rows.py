@@ -95,7 +95,7 @@ def read_rows(
             shown = ", ".join(filter(None, map(plain, row.cells)))[:_LONGEST_SHOWN]
             others.append(NoStudent(row.number, shown, reason))
             if not skip_others:
-                errors.add(row.number, Column.EXTERNAL_ID, f"is of no student: {reason}; leave it out, or correct it")
+                errors.add(row.number, Column.EXTERNAL_ID, f"is not a student: {reason}; leave it out, or correct it")
             continue
         if are_fractions:
             place = columns[Column.EXTERNAL_ID]

@@ -498,7 +498,7 @@ def test_files_of_other_systems_are_imported_as_they_are(
     assert [each["row"] for each in said.json["others"]] == others and said.json["other_total"] == len(others)
     if others:  # on request only
         refused = send(client, course, text, dry_run="false", **query)
-        assert problem(refused) == (422, "rows") and "is of no student" in refused.json["errors"][0]["message"]
+        assert problem(refused) == (422, "rows") and "is not a student" in refused.json["errors"][0]["message"]
         leaving = send(client, course, text, skip_others="true", end_missing="true", **query)
         assert problem(leaving) == (422, "rows") and [each["row"] for each in leaving.json["errors"]] == others
     done = commit(client, course, text, skip_others="true", **query)

@@ -49,13 +49,13 @@ export function ImportCheck({ course, file, preview, mapping, restart, back, don
     <${ProblemNote} problem=${problem} />
     <${Shown} from=${rehearsal} rows=${4}>${(/** @type {Api.RosterReport} */ report) => html`
       ${report.other_total > 0 && html`<${Others} report=${report} skip=${skipOthers} setSkip=${setSkipOthers} />`}
-      ${report.error_total > 0 && html`<${Errors} report=${report} />`}
+      ${toCorrect(report, skipOthers) > 0 && html`<${Errors} report=${withoutOthers(report, skipOthers)} />`}
       <${ImportCounts} report=${report} />
       ${report.error_total === 0 && changesOf(report) === 0 && html`<p class="note">${t("import.nothing")}</p>`}
       <div class="actions end"><button type="button" class="secondary" onClick=${back}>${t("import.to_columns")}</button>
-        ${report.error_total > 0
+        ${toCorrect(report, skipOthers) > 0
           ? html`<button type="button" onClick=${restart}>${t("import.corrected")}</button>`
-          : html`<button type="button" aria-busy=${busy} disabled=${busy || rehearsal.loading || changesOf(report) === 0} onClick=${() => commit(report)}>${t("import.commit")}</button>`}
+          : html`<button type="button" aria-busy=${busy} disabled=${busy || rehearsal.loading || report.error_total > 0 || changesOf(report) === 0} onClick=${() => commit(report)}>${t("import.commit")}</button>`}
       </div>`}</${Shown}>
     ${rehearsal.problem && html`<div class="actions end"><button type="button" class="secondary" onClick=${back}>${t("import.to_columns")}</button></div>`}`;
 }
@@ -63,6 +63,17 @@ export function ImportCheck({ course, file, preview, mapping, restart, back, don
 /** @param {Api.RosterReport} report */
 function changesOf(report) {
   return report.new + report.requested + report.updated + report.enrolled + report.redated + report.ended;
+}
+
+/** How much is wrong besides rows that can be left out with one tick. @param {Api.RosterReport} report @param {boolean} skip */
+function toCorrect(report, skip) {
+  return report.error_total - (skip ? 0 : report.other_total);
+}
+
+/** @param {Api.RosterReport} report @param {boolean} skip @returns {Api.RosterReport} */
+function withoutOthers(report, skip) {
+  const rows = new Set(report.others.map((each) => each.row));
+  return { ...report, errors: report.errors.filter((error) => !rows.has(error.row ?? 0)), error_total: toCorrect(report, skip) };
 }
 
 /** @param {{report: Api.RosterReport, skip: boolean, setSkip: (skip: boolean) => void}} props */
