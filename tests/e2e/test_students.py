@@ -174,7 +174,7 @@ def test_files_are_stored_and_each_refused_one_says_why(
     expect(page.get_by_text("2 photos stored")).to_be_visible(timeout=TAKEN_MS)
     refused = page.get_by_role("alert").get_by_role("listitem")
     expect(refused).to_have_count(4)
-    expect(refused.filter(has_text="slides.heic")).to_contain_text("no picture that can be read")
+    expect(refused.filter(has_text="slides.heic")).to_contain_text("Not an image")
     expect(refused.filter(has_text="notes.jpg")).to_contain_text(re.compile("notes.jpg: .*(read|picture|image)"))
     expect(refused.filter(has_text="wall.png")).to_contain_text("No face was found")
     expect(refused.filter(has_text="again.jpg")).to_contain_text("stored already")
