@@ -1,6 +1,6 @@
 // @ts-check
-// Marks set by hand: shown at once, and as not saved until the server has confirmed them. What cannot be sent waits, and
-// is sent again until the server takes or refuses it, on whichever screen the person is by then.
+// Marks set by hand. They are shown at once. A mark that cannot be sent is shown as not saved, and is sent again until the
+// server accepts or refuses it, whichever screen is open by then.
 import { batch, effect, signal } from "./lib.js";
 import * as api from "./api.js";
 import { loginEnded, me, unconfirmed } from "./state.js";
@@ -16,15 +16,15 @@ const RETRY_MS = 3000;
  * @property {string} reason
  * @property {string} said once it is saved
  * @property {string} at when it was set
- * @property {boolean} isWaiting a try to save it has failed
- * @property {string[]} tried statuses that the server may have got without our hearing of it
+ * @property {boolean} isWaiting an attempt to save it has failed
+ * @property {string[]} tried statuses that were sent without an answer: the server may have saved one of them
  * @property {Promise<void> | null} sending
  */
 /** @typedef {Api.Record & {isWaiting?: boolean}} Shown isWaiting: not saved yet */
 
 /** By record. @type {import("./types.js").Signal<Map<number, Unsaved>>} */
 const unsaved = signal(new Map());
-/** The newest that is known of a record, by id: an answer that was on its way meanwhile may be older.
+/** The newest known version of each record, by id: an answer that arrives later may be older.
  * @type {import("./types.js").Signal<Map<number, Partial<Api.Record> & {id: number, version: number}>>} */
 const newest = signal(new Map());
 let timer = 0;
@@ -44,7 +44,7 @@ export function shownRecords(records) {
   });
 }
 
-/** Note what the server has just said of a record. @param {Partial<Api.Record> & {id: number, version: number}} record */
+/** Remember what the server has just said about a record. @param {Partial<Api.Record> & {id: number, version: number}} record */
 export function learn(record) {
   const known = newest.value.get(record.id);
   if (!known || known.version < record.version) newest.value = new Map(newest.value).set(record.id, { ...known, ...record });
@@ -58,11 +58,11 @@ export function setMark(record, status, reason, said) {
     at: new Date(api.serverTime()).toISOString(), isWaiting: before?.isWaiting ?? false, tried: before?.tried ?? [], sending: before?.sending ?? null,
   };
   put(mark);
-  // behind the one on its way
+  // if one is being sent, sent() goes on with this one
   if (!mark.sending) send(mark);
 }
 
-/** Take the last change of a record back. @param {Api.Record} record */
+/** Undo the last change of a record. @param {Api.Record} record */
 export async function takeBack(record) {
   try {
     learn(await confirmed(api.patch(`/records/${record.id}`, { reason_code: "undo" }, { version: record.version })));
@@ -96,7 +96,7 @@ export async function setMarks(session, records, status, reason) {
   settle(await confirmed(api.post(`/sessions/${session}/records/bulk`, { items, reason_code: reason })));
 }
 
-/** Closing the tab asks first while this is on its way. @template T @param {Promise<T>} change @returns {Promise<T>} */
+/** Until this is done, the browser asks before it closes the tab. @template T @param {Promise<T>} change @returns {Promise<T>} */
 export async function confirmed(change) {
   unconfirmed.value += 1;
   try {
@@ -121,7 +121,7 @@ function drop(id) {
   unconfirmed.value -= 1;
 }
 
-/** These are the marks now, whatever waited. @param {Api.Record[]} saved */
+/** The server has saved these marks: drop what was waiting for them. @param {Api.Record[]} saved */
 function settle(saved) {
   batch(() => {
     for (const record of saved) {
@@ -154,7 +154,7 @@ async function sent({ record, status, reason, said, tried }) {
   }
   if (who !== owner) return;
   if (problem?.status === 412 && tried.length) {
-    // an answer was lost: whoever set it since may have been we
+    // an answer was lost: the change that conflicts may be our own
     const now = await look(record.id);
     if (who !== owner) return;
     if (!now) problem = new api.Problem(0, "network", problem.message);
@@ -164,7 +164,7 @@ async function sent({ record, status, reason, said, tried }) {
   if (!wanted) return;
   if (saved) {
     learn(saved);
-    // the person has chosen another one meanwhile
+    // another status has been chosen meanwhile
     if (wanted.status !== saved.status) return send({ ...wanted, record: saved, isWaiting: false, tried: [] });
     drop(record.id);
     const done = saved;
@@ -173,7 +173,7 @@ async function sent({ record, status, reason, said, tried }) {
     put({ ...wanted, isWaiting: true, tried: [...tried, status], sending: null });
     timer ||= setTimeout(sendAgain, Math.max(RETRY_MS, problem.retryAfter * 1000));
   } else if (problem) {
-    // shown as it is now, then said: the other way round it would say that something is shown that is not
+    // show the current mark before the message that speaks of it
     const refused = problem;
     if (refused.status !== 412 || !tried.length) await look(record.id);
     drop(record.id);
@@ -186,11 +186,11 @@ function sendAgain() {
   clearTimeout(timer);
   timer = 0;
   const waiting = [...unsaved.value.values()].filter((mark) => mark.isWaiting && !mark.sending);
-  if (loginEnded.value) return; // whoever logs in again sends them
+  if (loginEnded.value) return; // they are sent after the next login
   for (const mark of waiting) send(mark);
 }
 
-/** What a record is now; null when the server does not say. @param {number} id @returns {Promise<Api.Record | null>} */
+/** The record as the server has it now; null if that cannot be found out. @param {number} id @returns {Promise<Api.Record | null>} */
 async function look(id) {
   try {
     const record = /** @type {Api.Record} */ (await api.get(`/records/${id}`));
@@ -213,7 +213,7 @@ effect(() => {
   const now = me.value?.id;
   if (now === owner) return;
   owner = now;
-  // nobody sets marks in another's name
+  // one person's marks must not be sent in another's name
   setTimeout(() => batch(() => {
     const lost = unsaved.value.size;
     for (const id of [...unsaved.value.keys()]) drop(id);

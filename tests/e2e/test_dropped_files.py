@@ -56,7 +56,7 @@ def test_a_folder_of_photos_is_taken_as_the_photos_in_it(
     expect(page.get_by_role("heading", name="2 photos", exact=True)).to_be_visible()
     refused = page.get_by_role("alert").get_by_role("listitem")
     expect(refused).to_have_count(1)
-    expect(refused).to_contain_text("notes.txt: This is no picture that can be read")
+    expect(refused).to_contain_text("notes.txt: This is not a picture that can be read")
 
     (tmp_path / "empty").mkdir()
     drop(place, [tmp_path / "empty"])

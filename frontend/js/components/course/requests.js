@@ -1,5 +1,5 @@
 // @ts-check
-// Who waits on a roster for an admin: until then they are on no sheet, and no camera knows them.
+// Students on a roster who wait for an admin. Until one approves, they are on no sheet and no camera recognises them.
 import { html, useState } from "../../lib.js";
 import * as api from "../../api.js";
 import { getAll } from "../../loading.js";
@@ -47,7 +47,7 @@ export function Requests({ course, pages, mayEnrol, changed }) {
   /** @param {Api.EnrolmentRequest} request */
   const refuse = async (request) => {
     const words = isAdmin.value ? "refuse" : "withdraw";
-    if (!await confirm({ title: t(`requests.${words}_title`, { name: request.name }), text: html`<p>${t(`requests.${words}_text`)}</p>`, action: t(`requests.${words}`), danger: true })) return;
+    if (!await confirm({ title: t(`requests.${words}_title`, { name: request.name }), text: html`<p>${t(`requests.${words}_text`, { by: request.requested_by })}</p>`, action: t(`requests.${words}`), danger: true })) return;
     await send(() => api.remove(`/enrolment-requests/${request.id}`));
   };
   return html`<section class="requests" aria-label=${title}>

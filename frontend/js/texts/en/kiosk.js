@@ -31,7 +31,7 @@ export default {
   "kiosk.next": "The next session begins at {time}.",
   "kiosk.no_course": "You have no course",
   "kiosk.no_course_text": "Make one, or ask an admin to add you to its staff.",
-  "kiosk.no_network": "No network. It goes on by itself when the network is back.",
+  "kiosk.no_network": "No network. The kiosk continues when the network is back.",
   "kiosk.not_yours": "Somebody who teaches the course, or an admin, sets up a kiosk.",
   "kiosk.not_open": "The session is not open yet",
   "kiosk.pin": "PIN",

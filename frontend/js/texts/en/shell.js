@@ -38,7 +38,7 @@ export default {
   "nav.your_account": "Your account",
   "shell.leave_text": { one: "{n} change is not saved yet, and is lost when you log out now.", other: "{n} changes are not saved yet, and are lost when you log out now." },
   "shell.leave_title": "Log out without saving?",
-  "shell.not_saved": { one: "{n} mark is not saved yet. It is sent again until the server has it; leave this page open.", other: "{n} marks are not saved yet. They are sent again until the server has them; leave this page open." },
+  "shell.not_saved": { one: "{n} mark is not saved yet. It is sent again until the server has it; keep this page open.", other: "{n} marks are not saved yet. They are sent again until the server has them; keep this page open." },
   "shell.offline": "No network. What you see may be old.",
   "shell.skip": "Skip to the content",
   "table.acts": "What can be done",
