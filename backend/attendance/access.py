@@ -1,6 +1,6 @@
-"""Which courses, sessions and students somebody may reach. An admin reaches all; others the courses they staff, and
-the students of these. Teaching a course gives its sheet; identity, consent and photos of its students are for admins,
-and for staff whom an admin has appointed for enrolment.
+"""Which courses, sessions and students somebody may reach. Admins reach all of them, others only the courses they staff
+and the students of these. Teaching a course gives access to its sheet. Identity, consent and photos of its students are
+for admins, and for staff whom an admin has appointed for enrolment.
 """
 
 from __future__ import annotations
@@ -28,21 +28,8 @@ def require_course(
     course = db.get(Course, course_id)
     if course is None:
         raise NotFoundError(f"there is no course {course_id}")
-    check_course(db, actor, course_id, change=change, lead=lead, roster=roster)
-    return course
-
-
-def check_course(
-    db: Session,
-    actor: Actor,
-    course_id: int,
-    *,
-    change: bool = False,
-    lead: bool = False,
-    roster: bool = False,
-) -> None:
     if actor.is_admin:
-        return
+        return course
     staff = db.get(CourseStaff, (course_id, actor.user_id))
     if staff is None:
         raise ForbiddenError("you are not on the staff of this course; an admin can add you", code="foreign_course")
@@ -54,6 +41,7 @@ def check_course(
         raise ForbiddenError(
             "only a lead of this course, or somebody appointed for enrolment, may do this", code="not_lead"
         )
+    return course
 
 
 def require_session(
@@ -68,7 +56,7 @@ def require_session(
     found = db.scalar(query)
     if found is None:
         raise NotFoundError(f"there is no session {session_id}")
-    check_course(db, actor, found.course_id, change=change, lead=lead)
+    require_course(db, actor, found.course_id, change=change, lead=lead)
     return found
 
 
@@ -93,7 +81,7 @@ def require_student(db: Session, actor: Actor, student_id: int) -> Student:
 
 
 def require_person(db: Session, actor: Actor, student_id: int) -> Student:
-    """The student, if identity, consent and photos of theirs are for ``actor``. Raises as ``require_student``, and
+    """The student, if ``actor`` may manage their identity, consent and photos. Raises as ``require_student``, and
     ForbiddenError."""
     student = require_student(db, actor, student_id)
     if not _includes(db, visible_student_ids(actor, to_manage=True), student_id):

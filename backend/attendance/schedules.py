@@ -10,7 +10,7 @@ from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from attendance import audit
-from attendance.access import check_course, require_course
+from attendance.access import require_course
 from attendance.actor import Actor
 from attendance.days import moment_of
 from attendance.models import AttendanceRecord, ClassSession, Course, ScheduleRule, SessionState
@@ -115,7 +115,7 @@ def _require_rule(db: Session, actor: Actor, rule_id: int) -> ScheduleRule:
     rule = db.scalar(query.with_for_update(of=ScheduleRule))
     if rule is None:
         raise NotFoundError(f"there is no schedule rule {rule_id}")
-    check_course(db, actor, rule.course_id, lead=True)
+    require_course(db, actor, rule.course_id, lead=True)
     return rule
 
 

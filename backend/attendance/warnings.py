@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from attendance import audit, percentages, registers
-from attendance.access import check_course, require_course
+from attendance.access import require_course
 from attendance.actor import Actor, system_actor
 from attendance.days import local_day
 from attendance.models import (
@@ -67,7 +67,7 @@ def disable_rule(db: Session, actor: Actor, rule_id: int, now: datetime) -> None
     rule = db.get(WarningRule, rule_id)
     if rule is None:
         raise NotFoundError(f"there is no warning rule {rule_id}")
-    check_course(db, actor, rule.course_id, lead=True)
+    require_course(db, actor, rule.course_id, lead=True)
     if rule.disabled_at is not None:
         raise NotFoundError(f"warning rule {rule_id} was deleted already")
     rule.disabled_at = now
@@ -96,7 +96,7 @@ def acknowledge(db: Session, actor: Actor, warning_id: int, now: datetime) -> Wa
     warning = db.scalar(query.where(WarningSent.id == warning_id).with_for_update(of=WarningSent))
     if warning is None:
         raise NotFoundError(f"there is no warning {warning_id}")
-    check_course(db, actor, warning.rule.course_id, change=True)
+    require_course(db, actor, warning.rule.course_id, change=True)
     if warning.acknowledged_at is None:
         warning.acknowledged_at, warning.acknowledged_by = now, actor.user_id
         audit.record(db, actor, "warning.acknowledge", "warning", warning.id, now)
