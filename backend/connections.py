@@ -1,8 +1,8 @@
-"""Who is connected to ``python app.py``, and for how long: waitress, with deadlines for what a client sends, a limit
-for each address and one for all that is in memory, so that nobody who sends slowly, or never ends, keeps others out.
+"""The web server of ``python app.py``: waitress, with deadlines for what clients send, a limit of connections for each
+address and a limit of memory for all requests together. Clients that send slowly or never finish keep nobody out.
 
-Where there is no room for a new connection, the one whose deadline is nearest makes way for it. A request that is
-complete is never given up.
+When there is no room for a new connection, the one whose deadline is nearest is closed. A complete request is always
+answered.
 """
 
 from __future__ import annotations
@@ -21,28 +21,29 @@ from waitress.server import MultiSocketServer, TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 from waitress.utilities import BadRequest
 
-# Seconds from its first byte until the header of a request must be there, and its body begun.
+# Seconds that a request has, from its first byte, to send its header and begin its body.
 HEADER_SECONDS = 20.0
-# Bytes a second, on average, that a body must come at after that: a tenth of what a slow mobile network gives.
+# Bytes a second: the slowest average at which a body may arrive. A slow mobile network is ten times as fast.
 SLOWEST = 16_000
-# Without a request, or without taking in any of an answer.
+# How long a connection may send no request, or read nothing of its answer.
 IDLE_SECONDS = 60.0
-# Of one address; a browser opens six, and a school may be behind one address. IPv6 is counted by network.
+# Connections from one address: a browser opens six, and a whole school may share one. IPv6 counts by network.
 MOST_OF_ONE_ADDRESS = 100
-# Windows waits for 512 sockets at most, with the server's own.
+# Connections in all. Windows can wait for 512 sockets, and the server needs some itself.
 MOST = 600 if hasattr(select, "poll") else 480
-# Of somebody who does not even claim to be logged in: the limit that the API has for them (api.security).
+# The largest body of a request without a cookie or a token; the API has the same limit (api.security).
 MOST_BYTES_OF_STRANGERS = 64_000
-# Bodies are photos of people, and stay in memory while all of them together fit; then they wait in files without names,
-# until those are full as well. What is small stays anyway.
+# Bodies are photos of people, so they stay in memory while all of them together fit. Further ones go into nameless
+# temporary files, up to a limit as well. Small bodies always stay in memory.
 MOST_IN_MEMORY, MOST_IN_FILES, SMALL = 64 * 2**20, 2**30, 2**16
-# Of what waitress searches again with each piece that comes: a chunk's size, and what follows the last chunk.
+# Characters in a chunk's size line or in the trailer: waitress searches them again with every piece that arrives.
 _LONGEST_CHUNK_HEADER = 4096
 _IPV6_NETWORK_BITS = 64
 
 
 class _Parser(HTTPRequestParser):  # type: ignore[misc]
-    """begun: when its first byte came. held: bytes of memory that its body may take; filed: of a file."""
+    """begun: when its first byte came, monotonic seconds. held, filed: bytes of memory and of a file that its body may
+    take."""
 
     body_rcv: Any
     completed: bool
@@ -65,7 +66,7 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
                 self.headers["CONTENT_LENGTH"] = str(self.body_bytes_received)
                 self._leave_unread()
             elif self.body_bytes_received > self.held + self.filed:
-                self._file(2 * self.body_bytes_received)  # nobody knows how much is to come
+                self._file(2 * self.body_bytes_received)  # a chunked body does not say how long it will be
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
@@ -80,8 +81,8 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
         return int(self.adj.max_request_body_size) - 1 if known else MOST_BYTES_OF_STRANGERS
 
     def _leave_unread(self) -> None:
-        """Have the application answer what the header says, the length among it, without the body."""
-        if self.expect_continue:  # nobody sends now what was not asked for, and nobody can tell what comes instead
+        """Have the application answer from the header alone, which includes the length; the body is dropped."""
+        if self.expect_continue:  # the client may or may not send the body now, so no further request can be read
             self.expect_continue = False
             self.headers["CONNECTION"] = "close"
         else:
@@ -114,7 +115,7 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
 
 
 class _Unread(_Parser):
-    """What still comes of a body after the request was answered without it."""
+    """The rest of a body whose request was answered without it."""
 
     empty = True
 
@@ -140,8 +141,8 @@ class _Nowhere:
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]
-    """begun: when its last request was answered. unread: what receives the rest of a body that nobody reads.
-    is_dismissed: it makes way for another."""
+    """begun: when its last request was answered, monotonic seconds. unread: receives the rest of a body that is
+    dropped. is_dismissed: to be closed, to make room for another."""
 
     request: Any
     requests: list[Any]
@@ -158,7 +159,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
     @property
     def close_when_flushed(self) -> bool:
-        """Not before all was sent to it: a socket closed before that would take the answer back."""
+        """Only after the client has sent everything: closing earlier can make it lose the answer."""
         return bool(self._is_done and self.unread is None)
 
     @close_when_flushed.setter
@@ -169,16 +170,16 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         return [each for each in self._map.values() if isinstance(each, _Channel) and not each.is_dismissed]
 
     def readable(self) -> bool:
-        """Asked once a second at least, and before the loop waits for any socket: only here may one be closed without
-        the loop's stumbling over it."""
+        """The loop asks at least once a second, before it waits for any socket. Only here can a socket be closed
+        safely."""
         if not self.requests and (self.is_dismissed or self.deadline() < time.monotonic()):
-            self.will_close = self._is_done = False  # or it would be asked next whether it can be written to
+            self.will_close = self._is_done = False  # else the loop goes on to ask whether it is writable
             self.handle_close()
             return False
         return bool(super().readable())
 
     def deadline(self) -> float:
-        """When it will have kept the others waiting too long, unless more is sent until then."""
+        """When to close it unless the client sends or reads more by then, in monotonic seconds."""
         if self.total_outbufs_len:
             self.begun = time.monotonic()
             return float(self.begun + IDLE_SECONDS - (time.time() - self.last_activity))
@@ -193,12 +194,12 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     def handle_close(self) -> None:
         super().handle_close()
         if self.request is not None:
-            self.request.close()  # the two know each other, so that its memory would wait for the garbage collector
+            self.request.close()  # channel and request refer to each other: do not leave the memory to the collector
 
 
 class _Server(TcpWSGIServer):  # type: ignore[misc]
     channel_class = _Channel
-    # of the address a connection comes from; None behind a proxy, from which all of them come
+    # connections from one address; None behind a proxy, which they all come from
     most_of_one: int | None = MOST_OF_ONE_ADDRESS
 
     def handle_accept(self) -> None:
@@ -217,20 +218,20 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
 def make_server(
     application: Any, sockets: list[Any], *, threads: int, largest_body: int, is_behind_proxy: bool
 ) -> MultiSocketServer:
-    """A server at ``sockets``, which are bound, to be run. largest_body: bytes of a request's body, beyond which the
-    application gets the header alone; it must be more than the application takes. is_behind_proxy: whether a proxy that
-    is named in the settings sends every request, which then counts addresses itself."""
+    """A server for ``sockets``, which are bound already. largest_body: bytes; of a request with a larger body the
+    application gets the header alone, so this must be more than the application accepts. is_behind_proxy: whether every
+    request comes from a proxy that is named in the settings; the proxy then limits addresses itself."""
     adjustments = Adjustments(
         sockets=sockets,
         threads=threads,
-        # hardly reached: room is made before, unless everybody is being answered
+        # rarely reached: _make_way closes another connection first, unless all of them are being answered
         connection_limit=MOST + 20,
         asyncore_use_poll=True,
         max_request_header_size=64_000,
         max_request_body_size=largest_body,
-        # an answer may be a photo, and stays in memory
+        # bytes: an answer may be a photo, which must not go to disk
         outbuf_overflow=16 * 2**20,
-        # the API reads them itself, and only those of proxies that are named
+        # the API reads these headers itself, and only from proxies that the settings name
         clear_untrusted_proxy_headers=not is_behind_proxy,
         log_socket_errors=False,
         ident=None,
@@ -258,7 +259,7 @@ def make_server(
 
 
 def _make_way(channels: list[_Channel], newest: _Channel) -> None:
-    """Have one of ``channels`` go, but none whose request is being answered: the newest, where all others are."""
+    """Close one of ``channels``, but none whose request is being answered; if all others are, close ``newest``."""
     waiting = [each for each in channels if each is not newest and not each.requests]
     min(waiting, key=_Channel.deadline, default=newest).is_dismissed = True
 

@@ -7,14 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# A shell without job control starts what runs in the background with SIGINT ignored, and Python leaves it so.
+# A shell without job control starts background programs with SIGINT ignored, and Python leaves it ignored.
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name))
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Whoever ends the process by a signal (a terminal, a server, a shutdown) ends it as Ctrl-C does, by
-    KeyboardInterrupt, also where the signal was ignored when the process started."""
+    """While this lasts, SIGINT, SIGTERM and SIGBREAK raise KeyboardInterrupt as Ctrl-C does, even if the process was
+    started with them ignored. Outside the main thread it does nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

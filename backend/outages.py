@@ -1,4 +1,4 @@
-"""What is said of something that others need while it is away: a line a minute, however many fail meanwhile."""
+"""Log lines about a database or node that is away: one a minute, however many requests fail meanwhile."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import time
 from collections.abc import Callable
 
 SAID_EVERY_SECONDS = 60.0
-# Nothing failed for so long: what answers some and fails others is not back yet.
+# It is back after so long without a failure: something that still fails some requests is not back yet.
 QUIET_SECONDS = 5.0
 
 
 class Outage:
-    """Of one thing, in one process. Thread-safe."""
+    """The outages of one thing, as one process sees them. Thread-safe."""
 
     def __init__(self, what: str, logger: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
-        """what: may be away; a line begins with it."""
+        """what: the thing that may be away, such as "the database"; log lines begin with it."""
         self._what, self._logger, self._clock = what, logger, clock
         self._lock = threading.Lock()
         self._since: float | None = None
@@ -26,7 +26,7 @@ class Outage:
         self._failures = self._unsaid = 0
 
     def noticed(self, why: str, error: BaseException | None = None) -> None:
-        """Something failed because it is away. error: whose traceback helps whoever reads the log."""
+        """Something failed because it is away. error: logged with its traceback."""
         now = self._clock()
         with self._lock:
             if self._since is None:
@@ -41,7 +41,7 @@ class Outage:
         self._logger.error("%s: %s%s", self._what, why, times, exc_info=error)
 
     def over(self) -> None:
-        """Something succeeded; costs nothing while all is well."""
+        """Something succeeded. Costs nothing while there is no outage."""
         if self._since is None:
             return
         now = self._clock()
@@ -50,5 +50,5 @@ class Outage:
                 return
             seconds, failures, told = now - self._since, self._failures, self._told
             self._since, self._told, self._unsaid = None, False, 0
-        if told:  # a short one just after another was not spoken of
+        if told:  # a short outage right after another was never logged
             self._logger.warning("%s: back after %.0f s and %d failures", self._what, seconds, failures)

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import unicodedata
 
-# Characters. Longer text is no id, and to normalise it takes a time that grows with the square of its length.
+# Characters. Longer text is not an id, and the time to normalise it grows with the square of its length.
 _FAR_TOO_LONG = 256
 
 
 def normalised(text: str) -> str:
-    """``text`` as an id is kept: composed (NFC), without spaces around it. What is far too long stays as it is."""
+    """``text`` in the form in which ids are kept: composed (NFC), without spaces around it. Text longer than 256
+    characters is returned unchanged."""
     if len(text) > _FAR_TOO_LONG:
         return text
     return unicodedata.normalize("NFC", text).strip(" ")
 
 
 def key_of(student_id: str) -> str:
-    """What two ids have in common when they differ only in case or in forms of the same characters: they are of one
-    student. A file system may take their folders for one, and macOS gives names of folders decomposed."""
+    """The same key for ids that differ only in case or in the Unicode form of their characters: they name one student.
+    A file system may treat their folders as one, and macOS returns names of folders decomposed."""
     if student_id.isascii():
         return student_id.casefold()
     key = student_id
-    while len(key) <= _FAR_TOO_LONG:  # folding the case can undo the form; once nearly always does
+    while len(key) <= _FAR_TOO_LONG:  # folding can undo the normal form; one pass is nearly always enough
         folded = folded_once(key)
         if folded == key:
             break
@@ -30,5 +31,6 @@ def key_of(student_id: str) -> str:
 
 
 def folded_once(text: str) -> str:
-    """``text`` of our own, of any length, without differences of case and form, to look for ``key_of`` an id in it."""
+    """``text`` without differences of case and form, to look for the ``key_of`` an id in it. Only for our own text:
+    its length is not limited here."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())

@@ -1,4 +1,4 @@
-"""Requests for enrolment: what the staff of a course ask for, and what an admin makes of it."""
+"""Requests for enrolment: the staff of a course make them, and an admin approves or refuses them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """student: who has this id already; None if nobody, and for everybody but admins."""
+    """student: the one who has this id already. None if nobody has it, and always None for those who are not admins."""
 
     request: EnrolmentRequest
     student: Student | None
@@ -39,7 +39,8 @@ class Left:
 def list_requests(
     db: Session, actor: Actor, *, course_id: int | None = None, cursor: str | None = None, limit: int = 50
 ) -> Page[Asked]:
-    """What waits for an admin in the courses that ``actor`` may see, oldest first."""
+    """The requests that wait for an admin in the courses that ``actor`` may see, oldest first. Raises NotFoundError,
+    ForbiddenError."""
     query = select(EnrolmentRequest).options(
         joinedload(EnrolmentRequest.course), joinedload(EnrolmentRequest.requester)
     )
@@ -57,8 +58,8 @@ def list_requests(
 
 
 def approve(db: Session, actor: Actor, request_ids: Sequence[int], now: datetime) -> tuple[int, Sequence[Left]]:
-    """Enrol who was asked for, as an admin; who has no student of their id yet is created. How many, and which could
-    not be: those stay as they are."""
+    """Enrol the students of these requests, and create those whose id is new. Returns how many were approved, and the
+    requests that could not be, which stay. Raises ForbiddenError for everybody but admins."""
     if not actor.is_admin:
         raise ForbiddenError("only an admin approves requests for enrolment", code="role")
     query = select(EnrolmentRequest).where(EnrolmentRequest.id.in_(request_ids))
@@ -78,7 +79,7 @@ def approve(db: Session, actor: Actor, request_ids: Sequence[int], now: datetime
                 student = _student(db, actor, asked, now)
                 enrolments.enrol_student(db, actor, course, student, now, asked.starts_on, asked.ends_on)
             except ConflictError as error:
-                if error.code == "duplicate":  # created by somebody else just now, and the transaction is over
+                if error.code == "duplicate":  # somebody just created the student: this transaction has failed
                     raise
                 left.append(Left(request_id, error.code, str(error)))
                 continue
@@ -103,7 +104,8 @@ def approve(db: Session, actor: Actor, request_ids: Sequence[int], now: datetime
 
 
 def refuse(db: Session, actor: Actor, request_id: int, now: datetime) -> None:
-    """Take a request off the roster: an admin who refuses it, or staff who may change the roster and think better."""
+    """Take a request off the roster: an admin refuses it, or staff who may change the roster withdraw it. Raises
+    NotFoundError, ForbiddenError."""
     request = db.get(EnrolmentRequest, request_id)
     if request is None:
         raise NotFoundError(f"there is no request for enrolment {request_id}")

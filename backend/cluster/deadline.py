@@ -1,4 +1,4 @@
-"""Until when an answer is wanted, on machines whose clocks need not agree."""
+"""Deadlines for answers, on machines whose clocks may differ."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import contextmanager
 
 from errors import BusyError
 
-# How much the newest piece of work counts in the mean time that one takes.
+# Weight of the newest piece of work in the running mean of durations.
 _NEWEST = 0.2
 
 
 class Deadline:
-    """What travels is how many seconds are left when it leaves."""
+    """When an answer is due. It is sent to another machine as the seconds that are left."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -38,8 +38,8 @@ def too_late() -> BusyError:
 
 
 class Pace:
-    """Lets work begin that will be done in time, as far as work before it shows. Under more load than can be carried,
-    whoever is next has waited long: begun at the last moment, nobody's work would be of use to anybody. Thread-safe."""
+    """Begins only work that will probably be done in time, judging by the work before it. Under overload the next piece
+    of work has waited long already; if each began at the last moment, each would finish too late. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -49,8 +49,8 @@ class Pace:
 
     @contextmanager
     def work(self, deadline: Deadline) -> Iterator[None]:
-        """Raises BusyError (``deadline``) instead of beginning in vain. What is alone is begun all the same while its
-        time is not over: how long it takes may have changed."""
+        """Raises BusyError (``deadline``) if the work would finish too late. Work that is alone begins as long as any
+        time is left, because the mean may be out of date."""
         with self._lock:
             if deadline.left <= (self._mean_seconds if self._at_work else 0.0):
                 raise too_late()
