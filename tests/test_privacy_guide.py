@@ -61,14 +61,14 @@ def test_it_says_how_much_is_kept() -> None:
     assert says(f"at most {review_crops.LONGEST_SIDE} pixels")
     assert says(f"more than {connections.MOST_IN_MEMORY // 2**20} MB of uploads")
     assert says(f"in grey at {duplicates.THUMBNAIL_SIZE} x {duplicates.THUMBNAIL_SIZE} pixels")
-    assert says("at most 300 of a session | they are sent, or two hours old")
+    assert says("at most 300 of a session | they are sent; they are two hours old")
     assert "const MOST = 300;" in QUEUE and "const OLDEST_MS = 2 * 3600 * 1000;" in QUEUE
 
 
 def test_it_says_how_often_is_erased(sqlite_service: Service) -> None:
     chores = {each.name: each.every for each in sqlite_service.app.extensions["housekeeping"]._chores}
     assert says("What is due is deleted every five minutes") and chores["retention"] == 300
-    assert says("after a crash or an error, every half minute") and chores["erasures"] == 30
+    assert says("After a crash or an error the server tries again every half minute") and chores["erasures"] == 30
 
 
 def test_every_endpoint_setting_and_command_that_it_names_exists() -> None:
