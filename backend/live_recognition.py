@@ -25,6 +25,7 @@ def live_recognizer(settings: Settings, model_dir: Path | None = None) -> LiveRe
         return resolve_weights(
             choice,
             facenet_file=settings.facenet_weights,
+            onnx_file=settings.onnx_weights,
             cache_dir=settings.cache_dir or default_cache_dir(),
             allow_download=settings.allow_download,
             progress=None,

@@ -52,13 +52,24 @@ class RecognitionSettings:
             shown="not set",
         ),
     )
+    onnx_weights: Path | None = field(
+        default=None,
+        metadata=about(
+            Location("file", optional=True),
+            unit="file",
+            help="A face network in an ONNX file, for the embedder `onnx`; a JSON beside it may describe its crops.",
+            reason="No such file comes with the program; TRAINING_GUIDE.md says where there are some.",
+            shown="not set",
+        ),
+    )
     embedder: str = field(
         default="auto",
         metadata=about(
-            Choice(("auto", "facenet", "dlib")),
+            Choice(("auto", "facenet", "dlib", "onnx")),
             unit="name",
             help="The network that turns a face into numbers.",
-            reason="`auto` takes FaceNet, the more accurate one, where its weights are or can be had, else dlib.",
+            reason="`auto` takes the ONNX file where one is named, else FaceNet, the more accurate one, where its "
+            "weights are or can be had, else dlib.",
         ),
     )
     allow_download: bool = field(
@@ -84,7 +95,7 @@ class RecognitionSettings:
         metadata=about(
             Choice(("auto", "torch", "openvino")),
             unit="name",
-            help="What computes the networks; OpenVINO does it on the processor only.",
+            help="What computes the networks; OpenVINO does it on the processor only, and an ONNX file always.",
             reason="`auto` takes what was the fastest at the first start here and answers as PyTorch does.",
         ),
     )

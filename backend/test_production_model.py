@@ -101,11 +101,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--embedder",
-        choices=("auto", "facenet", "dlib"),
+        choices=("auto", "facenet", "dlib", "onnx"),
         default="auto",
         help="the network to use; auto, the default, is the one that the model was trained with",
     )
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="FaceNet's weights, if not in the usual place")
+    parser.add_argument(
+        "--weights", type=Path, metavar="FILE", help="FaceNet's weights, or the ONNX network, if not in the usual place"
+    )
     parser.add_argument(
         "--no-cache", action="store_true", help="embed every photo anew, and keep no embeddings on this machine"
     )
@@ -212,15 +214,16 @@ class _Command:
 
     def _find_weights(self, embedder_id: str) -> WeightsFile:
 
-        given = self._arguments.weights
-        if given and embedder_id != "facenet":
-            print(f"--weights is FaceNet's and is not used: the model needs {embedder_id}.", file=sys.stderr)
+        given, settings = self._arguments.weights, self._settings
+        if given and embedder_id == "dlib":
+            print("--weights names another network's file and is not used: the model needs dlib.", file=sys.stderr)
         with ProgressBar("FaceNet weights", unit="B") as progress:
             return resolve_weights(
                 embedder_id,
-                facenet_file=given or self._settings.facenet_weights,
+                facenet_file=(given if embedder_id == "facenet" else None) or settings.facenet_weights,
+                onnx_file=(given if embedder_id == "onnx" else None) or settings.onnx_weights,
                 cache_dir=self._cache_dir,
-                allow_download=self._settings.allow_download,
+                allow_download=settings.allow_download,
                 progress=progress,
                 announce=lambda line: print(line, file=sys.stderr),
             )

@@ -21,16 +21,18 @@ def choose(settings: Settings, say: Callable[[str], None]) -> dict[str, Any]:
     return {
         "embedder": found.embedder_id,
         "facenet_weights": str(found.path) if found.embedder_id == "facenet" else None,
+        "onnx_weights": str(found.path) if found.embedder_id == "onnx" else None,
     }
 
 
 def with_choice(settings: Settings, choice: Mapping[str, Any]) -> Settings:
     """``settings`` with what ``choose`` gave, so that nothing is looked for again."""
-    named = choice["facenet_weights"]
+    facenet, onnx = choice["facenet_weights"], choice.get("onnx_weights")  # demos of earlier versions know no ONNX
     return replace(
         settings,
         embedder=choice["embedder"],
-        facenet_weights=None if named is None else Path(named),
+        facenet_weights=None if facenet is None else Path(facenet),
+        onnx_weights=None if onnx is None else Path(onnx),
         allow_download=False,
     )
 
@@ -44,7 +46,7 @@ def remark(settings: Settings, choice: Mapping[str, Any]) -> str | None:
 
 
 def _downloaded_before(settings: Settings) -> WeightsFile | None:
-    if settings.embedder == "dlib" or settings.facenet_weights is not None:
+    if settings.embedder in ("dlib", "onnx") or (settings.facenet_weights or settings.onnx_weights) is not None:
         return None
     try:
         return resolve_weights(
@@ -64,6 +66,7 @@ def _resolve(settings: Settings, say: Callable[[str], None]) -> WeightsFile:
         return resolve_weights(
             settings.embedder,
             facenet_file=settings.facenet_weights,
+            onnx_file=settings.onnx_weights,
             cache_dir=settings.cache_dir or default_cache_dir(),
             allow_download=settings.allow_download,
             progress=progress,

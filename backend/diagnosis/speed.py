@@ -136,7 +136,8 @@ def _engines(detector: FaceDetector, embedder: FaceEmbedder) -> Iterator[Finding
             yield note(
                 "engine_differs",
                 LABEL,
-                f"{name} by {choice.engine}, as {', '.join(refused)} answers otherwise than torch on this processor",
+                f"{name} by {choice.engine}, as {', '.join(refused)} answers otherwise than "
+                f"{next(iter(choice.measured))} on this processor",
                 "Nothing has to be done; please report it with the output of this command.",
             )
         else:

@@ -1,4 +1,4 @@
-"""The networks' weights: which of the two embedders is used here, and is its file there and the right one?"""
+"""The networks' weights: which of the embedders is used here, and is its file there and the right one?"""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ _SHOWN_OF_A_HASH = 12
 
 
 def wanted(case: Case) -> str:
-    """``facenet``, ``dlib`` or ``auto``: the setting, or what the model in use was trained with."""
+    """``facenet``, ``dlib``, ``onnx`` or ``auto``: the setting, what the model in use was trained with, or the network
+    whose file is named."""
     from diagnosis.model import artifact
 
     if case.settings.embedder != "auto":
         return case.settings.embedder
     model = artifact(case)
     needed = None if model is None else model.embedder
-    return needed.id if needed is not None and needed.id in ("facenet", "dlib") else "auto"
+    if needed is not None and needed.id in ("facenet", "dlib", "onnx"):
+        return needed.id
+    return "onnx" if case.settings.onnx_weights is not None and case.settings.facenet_weights is None else "auto"
 
 
 def cache_dir(case: Case) -> Path:
@@ -42,6 +45,9 @@ def usable(case: Case) -> WeightsFile | None:
 
     def find_out() -> WeightsFile | None:
         choice = wanted(case)
+        if choice == "onnx":
+            of_onnx = _onnx(case)
+            return None if isinstance(of_onnx, str) else of_onnx
         found = _facenet(case) if choice != "dlib" else None
         if found is None and (choice == "dlib" or (choice == "auto" and case.settings.facenet_weights is None)):
             found = _dlib()
@@ -55,8 +61,8 @@ def facenet(case: Case) -> Iterator[Finding]:
     from recognizer.weights import OFFICIAL_FACENET
 
     choice, named = wanted(case), case.settings.facenet_weights
-    if choice == "dlib":
-        yield ok("facenet", "FaceNet", f"not needed, because {_why_dlib(case)}")
+    if choice in ("dlib", "onnx"):
+        yield ok("facenet", "FaceNet", f"not needed, because {_why(case, choice)}")
         return
     if named is not None:
         try:
@@ -78,7 +84,7 @@ def dlib(case: Case) -> Iterator[Finding]:
 
     choice = wanted(case)
     needed = choice == "dlib" or (choice == "auto" and _facenet(case) is None)
-    if choice == "facenet":
+    if choice in ("facenet", "onnx"):
         return
     reinstall = remedies.pip_install("--force-reinstall", "--no-deps", DLIB_PACKAGE)
     try:
@@ -99,18 +105,28 @@ def dlib(case: Case) -> Iterator[Finding]:
     yield ok("dlib", "dlib's network", f"{found.origin}, SHA-256 beginning with {found.sha256[:_SHOWN_OF_A_HASH]}")
 
 
+def onnx(case: Case) -> Iterator[Finding]:
+    if wanted(case) != "onnx":
+        return
+    found = _onnx(case)
+    if isinstance(found, str):
+        yield problem("onnx_unusable", "ONNX network", found, "Correct SMARTATTENDANCE_ONNX_WEIGHTS, or the file.")
+        return
+    yield ok("onnx", "ONNX network", f"{shown(found.path)}, SHA-256 beginning with {found.sha256[:_SHOWN_OF_A_HASH]}")
+
+
 def in_use(case: Case) -> Iterator[Finding]:
-    """Which of the two compares faces here."""
+    """Which of them compares faces here."""
     found = usable(case)
     if found is None:
         yield problem(
             "no_weights",
             LABEL,
             "no network that compares faces can be used as it is now",
-            "Do what is said of FaceNet and dlib above.",
+            "Do what is said of it above.",
         )
         return
-    name = "FaceNet" if found.embedder_id == "facenet" else "dlib's network"
+    name = {"facenet": "FaceNet", "dlib": "dlib's network"}.get(found.embedder_id, "the ONNX network")
     why = (
         "the model was trained with it"
         if case.settings.embedder == "auto" and wanted(case) != "auto"
@@ -194,11 +210,26 @@ def _resolved(choice: str, file: Path | None) -> WeightsFile:
     return resolve_weights(
         choice,
         facenet_file=file,
+        onnx_file=file,
         cache_dir=default_cache_dir(),
         allow_download=False,
         progress=None,
         announce=lambda _: None,
     )
+
+
+def _onnx(case: Case) -> WeightsFile | str:
+    """The file that is named, or what is wrong with it."""
+
+    def find_out() -> WeightsFile | str:
+        from errors import WeightsError
+
+        try:
+            return _resolved("onnx", case.settings.onnx_weights)
+        except WeightsError as error:
+            return str(error).split(". ")[0]
+
+    return case.once("onnx", find_out)
 
 
 def _dlib() -> WeightsFile | None:
@@ -210,9 +241,10 @@ def _dlib() -> WeightsFile | None:
         return None
 
 
-def _why_dlib(case: Case) -> str:
-    asked = case.settings.embedder == "dlib"
-    return "SMARTATTENDANCE_EMBEDDER asks for dlib" if asked else "the model was trained with dlib's network"
+def _why(case: Case, choice: str) -> str:
+    if case.settings.embedder == choice:
+        return f"SMARTATTENDANCE_EMBEDDER asks for {choice}"
+    return "the model was trained with dlib's network" if choice == "dlib" else "an ONNX file is used"
 
 
 def _named_remedy() -> str:
@@ -228,4 +260,4 @@ def _is_as_packed(package: str, path: Path, sha256: str) -> bool:
     return True
 
 
-CHECKS = ((facenet, "FaceNet"), (dlib, "dlib's network"), (in_use, LABEL))
+CHECKS = ((facenet, "FaceNet"), (dlib, "dlib's network"), (onnx, "ONNX network"), (in_use, LABEL))

@@ -7,6 +7,7 @@ whose networks run on OpenVINO imports torch only to convert them the first time
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -22,6 +23,7 @@ from recognizer.engines import choice
 from recognizer.engines.base import DetectionEngine, Detections, EmbeddingEngine
 from recognizer.engines.mtcnn_weights import NETWORKS, mtcnn_sha256
 from recognizer.engines.shared_batches import SharedBatches
+from recognizer.onnx_files import OnnxRecipe
 from recognizer.types import BoundingBox, FloatArray, RGBImage
 from recognizer.weights import NAMED_BY, WeightsFile
 
@@ -81,14 +83,22 @@ def build_embedder(weights: WeightsFile, compute: Compute = ANYHOW) -> FaceEmbed
         recipe = FACENET_RECIPE
     elif weights.embedder_id == "dlib":
         recipe = DLIB_RECIPE
+    elif weights.onnx is not None:
+        return _onnx_embedder(weights, weights.onnx, _for_onnx(compute))
     else:
-        raise ConfigurationError(f"no embedder is called {weights.embedder_id!r}; there are facenet and dlib")
+        raise ConfigurationError(f"no embedder is called {weights.embedder_id!r}; there are facenet, dlib and onnx")
+    return _chosen(weights, recipe, _embedding_engines(weights, recipe, compute), compute)
+
+
+def _chosen(
+    weights: WeightsFile, recipe: CropRecipe, engines: dict[str, Callable[[], EmbeddingEngine]], compute: Compute
+) -> FaceEmbedder:
     try:
         engine, chosen = choice.built(
             choice.Network(
-                name=weights.embedder_id,
+                name=weights.network,
                 weights_sha256=weights.sha256,
-                build=_embedding_engines(weights, recipe, compute),
+                build=engines,
                 work=lambda engine: engine.forward(_trial_crops(recipe)),
                 agreement=lambda mine, theirs: float((l2_normalise(mine) * l2_normalise(theirs)).sum(axis=1).min()),
                 enough=ENOUGH_FOR_EMBEDDING,
@@ -104,13 +114,46 @@ def build_embedder(weights: WeightsFile, compute: Compute = ANYHOW) -> FaceEmbed
 
 def was_measured(weights: WeightsFile, compute: Compute) -> bool:
     """Whether building the networks would find an engine that was chosen earlier, and not measure now."""
-    if compute.engine == "torch" or choice.on_accelerator(compute.device):
+    of_embedder = compute if weights.onnx is None else _for_onnx(compute)
+    networks = ((MTCNN, mtcnn_sha256(), compute), (weights.network, weights.sha256, of_embedder))
+    return all(_was_measured(*network) for network in networks)
+
+
+def _was_measured(name: str, sha256: str, compute: Compute) -> bool:
+    if compute.engine not in ("auto", "openvino") or choice.on_accelerator(compute.device):
         return True
-    chosen = {
-        MTCNN: (choice.recall(MTCNN, mtcnn_sha256(), compute), mtcnn_sha256()),
-        weights.embedder_id: (choice.recall(weights.embedder_id, weights.sha256, compute), weights.sha256),
+    chosen = choice.recall(name, sha256, compute)
+    return chosen is not None and _is_kept(name, sha256, chosen, compute)
+
+
+def _for_onnx(compute: Compute) -> Compute:
+    """Where an ONNX network runs: on the processor by OpenVINO, whatever computes the others. Where torch is asked for,
+    by the reference, and nothing is kept."""
+    if compute.engine == choice.TORCH:
+        return replace(compute, device="cpu", engine=choice.OPENVINO_F32, folder=None)
+    return replace(compute, device="cpu")
+
+
+def _onnx_embedder(weights: WeightsFile, described: OnnxRecipe, compute: Compute) -> FaceEmbedder:
+    from recognizer.engines.onnx_model import onnx_model, reason
+    from recognizer.engines.openvino_engine import OpenVinoEmbedder, supports_bfloat16
+
+    model = onnx_model(weights, compute.folder)
+    size = int(model.inputs[0].partial_shape[1].get_length())
+
+    def build(precision: str) -> EmbeddingEngine:
+        if precision == "bf16" and not supports_bfloat16():
+            raise RuntimeError("this processor does not compute in bfloat16")
+        return OpenVinoEmbedder(model.clone(), size, precision, compute.threads)
+
+    engines: dict[str, Callable[[], EmbeddingEngine]] = {
+        choice.OPENVINO_F32: partial(build, "f32"),
+        choice.OPENVINO_BF16: partial(build, "bf16"),
     }
-    return all(each is not None and _is_kept(name, sha256, each, compute) for name, (each, sha256) in chosen.items())
+    try:
+        return _chosen(weights, described.for_size(size), engines, compute)
+    except RuntimeError as error:
+        raise WeightsError(f"OpenVINO cannot compute {weights.path} ({reason(error)}); export it again") from error
 
 
 def _is_kept(name: str, weights_sha256: str, chosen: choice.Choice, compute: Compute) -> bool:
@@ -169,9 +212,9 @@ def _trial_pictures() -> list[RGBImage]:
 @cache
 def _trial_crops(recipe: CropRecipe) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Eight drawn faces of the recipe's size, in other colours and at other sizes."""
-    crops = []
+    crops, larger = [], max(1.0, recipe.size / FACENET_RECIPE.size)
     for number in range(8):
-        picture = np.roll(drawn_face(120 + 20 * (number % 4)), number % 3, axis=2)
+        picture = np.roll(drawn_face(round(larger * (120 + 20 * (number % 4)))), number % 3, axis=2)
         top, left = (picture.shape[0] - recipe.size) // 2, (picture.shape[1] - recipe.size) // 2
         crops.append(picture[top : top + recipe.size, left : left + recipe.size])
     return np.stack(crops)

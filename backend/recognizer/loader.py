@@ -272,11 +272,12 @@ def check_embedder(artifact: ClassifierArtifact, embedder: EmbedderInfo) -> None
 
 
 def _remedy(trained: EmbedderInfo, embedder: EmbedderInfo) -> str:
-    weights = "give the weights it was trained with by the setting SMARTATTENDANCE_FACENET_WEIGHTS"
+    setting = {"facenet": "SMARTATTENDANCE_FACENET_WEIGHTS", "onnx": "SMARTATTENDANCE_ONNX_WEIGHTS"}.get(trained.id)
+    weights = f"give the weights it was trained with by the setting {setting}"
     if trained.id == embedder.id:
-        return weights if trained.id == "facenet" else "activate a version trained with these weights"
+        return weights if setting else "activate a version trained with these weights"
     choice = f"set SMARTATTENDANCE_EMBEDDER={trained.id}"
-    return f"{choice} and {weights}" if trained.id == "facenet" else choice
+    return f"{choice} and {weights}" if setting else choice
 
 
 def _same_network(one: EmbedderInfo, other: EmbedderInfo) -> bool:

@@ -188,9 +188,9 @@ class RecognitionResult:
 class EmbedderInfo:
     """Which function turned crops into embeddings. Two models are comparable only when this is the same.
 
-    id: ``facenet`` or ``dlib``. weights_sha256: of the file the weights came from. dimension: of an embedding.
-    crop_recipe: how a face is cut out, as plain numbers and strings. signature: (dimension,) float32, the
-    embedding of a fixed synthetic picture - equal for two files that hold the same network.
+    id: ``facenet``, ``dlib`` or ``onnx``. weights_sha256: of the file the weights came from. dimension: of an
+    embedding. crop_recipe: how a face is cut out, as plain numbers, strings and lists. signature: (dimension,) float32,
+    the embedding of a fixed synthetic picture - equal for two files that hold the same network.
     """
 
     id: str

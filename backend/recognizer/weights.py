@@ -11,12 +11,16 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import filelock
 
 from errors import ConfigurationError, WeightsError
 from recognizer.download import Progress, RemoteFile, fetch, file_sha256
 from recognizer.durable_files import make_private_folder, write_atomically
+
+if TYPE_CHECKING:
+    from recognizer.onnx_files import OnnxRecipe
 
 logger = logging.getLogger(__name__)
 
@@ -42,12 +46,19 @@ DLIB_FILE = "dlib_face_recognition_resnet_model_v1.dat"
 
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
-    """embedder_id: ``facenet`` or ``dlib``. sha256: of the file, lower-case hex. origin: in words."""
+    """embedder_id: ``facenet``, ``dlib`` or ``onnx``. sha256: of the file, lower-case hex. origin: in words. onnx: how
+    an ONNX network wants its faces, None for the others."""
 
     embedder_id: str
     path: Path
     sha256: str
     origin: str
+    onnx: OnnxRecipe | None = None
+
+    @property
+    def network(self) -> str:
+        """Under which name what is made of the network, or measured, is kept: one file may be used in two ways."""
+        return self.embedder_id if self.onnx is None else f"{self.embedder_id}-{self.onnx.digest}"
 
 
 def default_cache_dir() -> Path:
@@ -72,12 +83,14 @@ def resolve_weights(
     allow_download: bool,
     progress: Progress | None,
     announce: Announce,
+    onnx_file: Path | None = None,
 ) -> WeightsFile:
     """The weights of the embedder that ``choice`` asks for.
 
     facenet: ``facenet_file`` if the user named one, else the official file in ``cache_dir``, which is downloaded
     if it is not there and ``allow_download`` holds. dlib: the file in the package face_recognition_models.
-    auto: FaceNet where its weights are or can be had, else dlib. announce: takes lines for the user; progress:
+    onnx: ``onnx_file``, with the recipe beside it. auto: the network whose file the user named, else FaceNet where its
+    weights are or can be had, else dlib. announce: takes lines for the user; progress:
     takes bytes done and bytes in all during a download. Raises WeightsError saying what to do, and
     ConfigurationError for another choice.
     """
@@ -85,11 +98,15 @@ def resolve_weights(
         return _dlib()
     if choice == "facenet":
         return _facenet(facenet_file, cache_dir, allow_download, progress, announce)
+    if choice == "onnx":
+        return _onnx(onnx_file)
     if choice != "auto":
-        raise ConfigurationError(f"the embedder must be auto, facenet or dlib, got {choice!r}")
+        raise ConfigurationError(f"the embedder must be auto, facenet, dlib or onnx, got {choice!r}")
     if facenet_file is not None:
         # Somebody who names a file wants that network; a typing error must not end in another one.
         return _facenet(facenet_file, cache_dir, allow_download, progress, announce)
+    if onnx_file is not None:
+        return _onnx(onnx_file)
     try:
         weights = _facenet(None, cache_dir, allow_download, progress, announce)
     except _NoFaceNetError as error:
@@ -220,6 +237,19 @@ def _download(path: Path, progress: Progress | None, announce: Announce) -> None
             raise WeightsError(problem)
     finally:
         lock.release()
+
+
+def _onnx(named: Path | None) -> WeightsFile:
+    # OpenCV, which the recipe needs, would be loaded for every command
+    from recognizer.onnx_files import ONNX_SETTING, check_onnx_file, read_recipe
+
+    if named is None:
+        raise WeightsError(f"The embedder onnx needs a network: name its ONNX file by {ONNX_SETTING} or --weights.")
+    check_onnx_file(named)
+    try:
+        return WeightsFile("onnx", named, file_sha256(named), f"the file {named}", read_recipe(named))
+    except OSError as error:
+        raise WeightsError(f"The ONNX file {named} cannot be read: {error.strerror or error}") from error
 
 
 def _dlib() -> WeightsFile:

@@ -79,7 +79,7 @@ def open_model(
     """The model of ``model_dir`` with the networks it was trained with.
 
     embedder: ``auto`` for the one that the model needs; naming another raises EmbedderMismatchError before anything is
-    loaded or fetched. find_weights: gives the weights file of ``facenet`` or ``dlib``. Raises ModelError and
+    loaded or fetched. find_weights: gives the weights file of ``facenet``, ``dlib`` or ``onnx``. Raises ModelError and
     WeightsError as ``load_artifact`` and ``find_weights`` do.
     """
     artifact, info = load_artifact(model_dir / MODEL_FILE, signing_key=signing_key)

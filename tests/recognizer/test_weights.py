@@ -271,7 +271,7 @@ def test_auto_with_neither_names_all_remedies(
 
 
 def test_another_choice_is_refused(resolve: Resolve) -> None:
-    with pytest.raises(ConfigurationError, match="auto, facenet or dlib"):
+    with pytest.raises(ConfigurationError, match="auto, facenet, dlib or onnx"):
         resolve("arcface")
 
 

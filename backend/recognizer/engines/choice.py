@@ -1,5 +1,5 @@
-"""Which engine computes a network fastest on this machine, and whether it answers as torch does: measured at the first
-start, and remembered.
+"""Which engine computes a network fastest on this machine, and whether it answers as the reference does (torch, or for
+ONNX files OpenVINO in single precision): measured at the first start, and remembered.
 
 What was measured holds for one network, its weights, the processor, the cores it may use and the versions of torch and
 OpenVINO; when one of them changes, it is measured again.
@@ -44,8 +44,8 @@ E = TypeVar("E")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """milliseconds: for the same work. agreement: with torch's answers, by ``Network.agreement``. usable: whether that
-    is enough. problem: why it could not be tried, else empty."""
+    """milliseconds: for the same work. agreement: with the reference's answers, by ``Network.agreement``. usable:
+    whether that is enough. problem: why it could not be tried, else empty."""
 
     milliseconds: float
     agreement: float
@@ -55,25 +55,25 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """engine: the fastest that is usable. measured: by engine."""
+    """engine: the fastest that is usable. measured: by engine, the reference first."""
 
     engine: str
     measured: Mapping[str, Measured]
 
     def in_words(self) -> str:
         """``openvino bf16, 3.1 times as fast as torch, agreement 0.9997``."""
-        mine, reference = self.measured.get(self.engine), self.measured.get(TORCH)
-        if self.engine == TORCH or mine is None or reference is None:
+        mine, first = self.measured.get(self.engine), next(iter(self.measured), self.engine)
+        if self.engine == first or mine is None:
             return self.engine
-        faster = reference.milliseconds / mine.milliseconds
-        return f"{self.engine}, {faster:.1f} times as fast as torch, agreement {mine.agreement:.4f}"
+        faster = self.measured[first].milliseconds / mine.milliseconds
+        return f"{self.engine}, {faster:.1f} times as fast as {first}, agreement {mine.agreement:.4f}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network(Generic[E]):
-    """What there is to choose for. name, weights_sha256: of the network. build: by engine, makes it. work: lets it do
-    what is timed, and gives its answers. agreement: of such answers with torch's, 0..1. enough: by engine, the least
-    agreement it is used with."""
+    """What there is to choose for. name, weights_sha256: of the network. build: by engine, makes it; the first is the
+    reference. work: lets it do what is timed, and gives its answers. agreement: of such answers with the reference's,
+    0..1. enough: by engine, the least agreement it is used with."""
 
     name: str
     weights_sha256: str
@@ -173,8 +173,8 @@ def on_accelerator(device: str) -> bool:
 def _try_out(network: Network[E]) -> tuple[dict[str, E], dict[str, Measured]]:
     engines: dict[str, E] = {}
     measured: dict[str, Measured] = {}
-    reference = None
-    for name, build in network.build.items():  # torch first: the others are compared with it
+    reference, first = None, next(iter(network.build))
+    for name, build in network.build.items():
         try:
             engine = build()
             answers = network.work(engine)
@@ -182,16 +182,16 @@ def _try_out(network: Network[E]) -> tuple[dict[str, E], dict[str, Measured]]:
         except (ConfigurationError, WeightsError):
             raise
         except (ImportError, RuntimeError, OSError) as error:
-            if name == TORCH:
+            if name == first:
                 raise
             measured[name] = Measured(0.0, 0.0, usable=False, problem=str(error).splitlines()[0][:200])
             continue
-        if name == TORCH:
+        if name == first:
             reference = answers
         agreement = network.agreement(answers, reference)
         usable = agreement >= network.enough.get(name, 0.0)
         if not usable:
-            _logger.warning("%s answers otherwise than torch (%.4f); it is not used", name, agreement)
+            _logger.warning("%s answers otherwise than %s (%.4f); it is not used", name, first, agreement)
         engines[name] = engine
         measured[name] = Measured(round(milliseconds, 2), round(agreement, 6), usable)
     return engines, measured

@@ -64,14 +64,21 @@ def from_torch(network: Any, example: tuple[Any, ...], dynamic: tuple[tuple[int,
     return ov.convert_model(program)
 
 
-def take_pixels(model: ov.Model, *, mean: Sequence[float], scale: float) -> ov.Model:
+def take_pixels(
+    model: ov.Model, *, mean: Sequence[float], scale: float | Sequence[float], layout: str = "NCHW", bgr: bool = False
+) -> ov.Model:
     """``model`` with (n, H, W, 3) RGB 0..255 bytes as its first input, normalised as ``(pixel - mean) / scale`` within
-    the network."""
+    the network, and answers in single precision. mean, scale: of red, green and blue. layout, bgr: as the network wants
+    its pixels."""
     steps = ov.preprocess.PrePostProcessor(model)
     pixels = steps.input(0)
     pixels.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-    pixels.model().set_layout(ov.Layout("NCHW"))
-    pixels.preprocess().convert_element_type(ov.Type.f32).mean(list(mean)).scale(scale)
+    pixels.model().set_layout(ov.Layout(layout))
+    pixels.preprocess().convert_element_type(ov.Type.f32).mean(list(mean))
+    pixels.preprocess().scale(scale if isinstance(scale, float) else list(scale))
+    if bgr:
+        pixels.preprocess().reverse_channels()
+    steps.output(0).tensor().set_element_type(ov.Type.f32)
     return steps.build()
 
 

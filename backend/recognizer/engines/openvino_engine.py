@@ -132,8 +132,9 @@ class OpenVinoEmbedder:
     """``EmbeddingEngine`` from a network that takes (n, size, size, 3) uint8."""
 
     def __init__(self, model: ov.Model, size: int, precision: str, threads: int) -> None:
-        model.reshape([-1, size, size, 3])
+        model.reshape([1, size, size, 3])  # for any number of faces, some networks do not know how long an answer is
         self.dimension = int(model.outputs[0].partial_shape[1].get_length())
+        model.reshape([-1, size, size, 3])
         self._network = Batched(model, EMBEDDING_BATCHES, precision, threads)
 
     def forward(self, crops: NDArray[np.uint8]) -> FloatArray:
