@@ -27,6 +27,7 @@ from recognizer.detector import DetectorConfig
 from recognizer.durable_files import write_atomically
 from recognizer.images import ImageLimits
 from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
+from training.network_measurement import measure_network
 from training.production import EmbedElsewhere, TrainingJob, TrainingResult, run_training
 from training.progress import ProgressFile, Shown
 from training.stored_models import PREVIOUS, go_back, model_lines
@@ -59,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.list_models or arguments.activate is not None:
             return _stored(arguments, Settings.from_env())
+        if arguments.measure_network is not None:
+            with ended_by_signals():
+                return _measure(arguments, Settings.from_env())
         with ended_by_signals(), ProgressFile(arguments.progress) if arguments.progress else nullcontext() as file:
             return _reported(arguments, file)
     except KeyboardInterrupt:  # before there was anything to report
@@ -131,14 +135,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--embedder",
-        choices=("auto", "facenet", "dlib"),
+        choices=("auto", "facenet", "dlib", "onnx"),
         help="the network that turns a face into numbers (default: SMARTATTENDANCE_EMBEDDER)",
     )
     parser.add_argument(
         "--weights",
         type=Path,
         metavar="FILE",
-        help="FaceNet's weights, if not in the usual place (default: SMARTATTENDANCE_FACENET_WEIGHTS)",
+        help="FaceNet's weights, if not in the usual place (default: SMARTATTENDANCE_FACENET_WEIGHTS), or the network "
+        "of the embedder onnx, FILE.onnx (default: SMARTATTENDANCE_ONNX_WEIGHTS)",
     )
     parser.add_argument("--seed", type=int, default=defaults.seed, help="decides the split (default: %(default)d)")
     parser.add_argument(
@@ -191,6 +196,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="VERSION",
         help=f"put that model in use again; {PREVIOUS}: the one that was trained before the one in use",
     )
+    instead.add_argument(
+        "--measure-network",
+        type=Path,
+        metavar="DIR",
+        help="measure how strangers score with the network of --embedder onnx, on DIR with one folder of photos for "
+        "each person, and keep the table beside its weights",
+    )
     return parser
 
 
@@ -231,13 +243,36 @@ def _run(arguments: argparse.Namespace, settings: Settings, file: ProgressFile |
     if arguments.address is not None and arguments.engine != "ray":
         raise ConfigurationError("--address names the cluster of --engine ray; add that, or leave --address out")
     output, shown = arguments.output or settings.model_dir, Shown(file)
-    job = TrainingJob(
-        dataset_dir=arguments.dataset or settings.dataset_dir,
-        output_dir=output,
-        config=config,
-        find_weights=_Weights(arguments, settings, shown),
+    job = replace(
+        _job(arguments, settings, config, shown),
         strangers_dir=arguments.unknown,
         only=_listed(arguments.only) if arguments.only else None,
+    )
+    with TrainingLog(output), _elsewhere(arguments, settings, job.compute) as elsewhere:
+        result = run_training(replace(job, elsewhere=elsewhere), shown, _say, shown.begin)
+    print()
+    print(result.summary)
+    print(f"Model {result.stored.version} is in use: {output / 'face_classifier_v1.pkl'}")
+    if arguments.json:
+        _write_json(arguments.json, result)
+    return result.stored.version
+
+
+def _measure(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Measure the stranger table of an ONNX network."""
+    shown = Shown(None)
+    job = _job(arguments, settings, TrainingConfig(seed=arguments.seed), shown)
+    table = measure_network(replace(job, dataset_dir=arguments.measure_network), shown, _say)
+    print(f"The stranger table is in {table}; trainings with this network use it from now on.")
+    return FINE
+
+
+def _job(arguments: argparse.Namespace, settings: Settings, config: TrainingConfig, shown: Shown) -> TrainingJob:
+    return TrainingJob(
+        dataset_dir=arguments.dataset or settings.dataset_dir,
+        output_dir=arguments.output or settings.model_dir,
+        config=config,
+        find_weights=_Weights(arguments, settings, shown),
         cache_dir=None if arguments.no_cache else settings.cache_dir or default_cache_dir(),
         detector=DetectorConfig(
             min_face_size=settings.min_face_size,
@@ -248,14 +283,6 @@ def _run(arguments: argparse.Namespace, settings: Settings, file: ProgressFile |
         compute=compute_of(settings),
         signing_key=settings.model_signing_key.encode() if settings.model_signing_key else None,
     )
-    with TrainingLog(output), _elsewhere(arguments, settings, job.compute) as elsewhere:
-        result = run_training(replace(job, elsewhere=elsewhere), shown, _say, shown.begin)
-    print()
-    print(result.summary)
-    print(f"Model {result.stored.version} is in use: {output / 'face_classifier_v1.pkl'}")
-    if arguments.json:
-        _write_json(arguments.json, result)
-    return result.stored.version
 
 
 def _elsewhere(
@@ -291,13 +318,17 @@ class _Weights:
     show: Shown
 
     def __call__(self) -> WeightsFile:
-        embedder = self.arguments.embedder or self.settings.embedder
-        if self.arguments.weights and embedder == "dlib":
-            _say("--weights is FaceNet's and is not used: the embedder is dlib.")
+        embedder, given = self.arguments.embedder or self.settings.embedder, self.arguments.weights
+        if given and embedder == "auto" and given.suffix.lower() == ".onnx":
+            embedder = "onnx"
+        if given and embedder == "dlib":
+            _say("--weights names another network's file and is not used: the embedder is dlib.")
+        is_onnx = embedder == "onnx"
         with self.show("FaceNet weights", unit="B") as progress:
             return resolve_weights(
                 embedder,
-                facenet_file=self.arguments.weights or self.settings.facenet_weights,
+                facenet_file=(None if is_onnx else given) or self.settings.facenet_weights,
+                onnx_file=(given if is_onnx else None) or self.settings.onnx_weights,
                 cache_dir=self.settings.cache_dir or default_cache_dir(),
                 allow_download=self.settings.allow_download,
                 progress=progress,
@@ -311,10 +342,12 @@ def _say(line: str) -> None:
 
 
 def _write_json(path: Path, result: TrainingResult) -> None:
+    origin = result.outcome.artifact.metadata["profile_origin"]
     content = {
         **result.outcome.report.as_dict(),
         "model_version": result.stored.version,
         "embedder": result.outcome.artifact.metadata["embedder"]["id"],
+        "strangers_limit": "estimated" if origin.get("estimated") else "measured",
         "threshold": result.outcome.thresholds.accept,
         "delivered_thresholds": result.outcome.thresholds.as_dict(),
         "photos": result.photos,

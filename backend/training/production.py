@@ -30,8 +30,8 @@ from training.cache import EmbeddingCache
 from training.dataset import apply_min_images, scan
 from training.duplicates import groups_by_student
 from training.embedding import EmbeddingMethod, EmbedMissing, LocalEmbedding
+from training.own_tables import profile_for
 from training.preparation import PreparedDataset, detector_key, leave_out_small, prepare, quality_issues
-from training.profiles import load_profile
 from training.report import build_report_files
 from training.samples import DEFAULT_LIMITS, DatasetIssue, Sample, deleted_students, fingerprint
 from training.strangers import scan_strangers
@@ -103,7 +103,7 @@ def run_training(
         strange = scan_strangers(job.strangers_dir, job.limits) if job.strangers_dir else None
     say(f"{len(scanned.student_ids)} students with {len(scanned.samples)} photos in {scanned.root}")
     with timed("networks", "Loading the networks"):
-        networks = _Networks(job)
+        networks = Networks(job)
     with timed("embed", "Embedding the photos"):
         with show("Embedding the photos") as progress:
             prepared = networks.prepare(scanned.samples, progress)
@@ -130,7 +130,12 @@ def run_training(
     )
     with timed("train", "Training and measuring"):
         outcome = train(
-            data, job.config, load_profile(networks.info.id), networks.info, networks.described(), datetime.now(UTC)
+            data,
+            job.config,
+            profile_for(networks.weights, networks.info, data.embeddings, data.student_ids),
+            networks.info,
+            networks.described(),
+            datetime.now(UTC),
         )
     with timed("report", "Writing the report"):
         files = build_report_files(
@@ -158,11 +163,11 @@ def run_training(
     )
 
 
-class _Networks:
+class Networks:
     """Detector and embedder of one job, with the memory of what they made."""
 
     def __init__(self, job: TrainingJob) -> None:
-        weights = job.find_weights()
+        self.weights = weights = job.find_weights()
         embedder = build_embedder(weights, job.compute)
         detector = self._detector(job, job.detector.min_face_size)
         self.info = embedder.info

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from errors import TrainingError
-from recognizer.scoring import ScoringParameters
+from recognizer.scoring import ScoringParameters, build_gallery
 from recognizer.types import FloatArray
 
 PROFILE_FILE = Path(__file__).with_name("embedder_profiles.json")
@@ -35,7 +35,8 @@ class EmbedderProfile:
     """scoring: the accept score's constants for this embedder. z: (m,) ascending normal quantiles. photos: (k,)
     ascending numbers of photos per student. thresholds: (k, m), the score that a stranger passes against one student
     with probability 1 - Phi(z). class_spread: standard deviation of ``class_level`` between random classes of
-    20 students. origin: what it was measured on, for the record."""
+    20 students. origin: what it was measured on, for the record; ``estimated`` in it is true for what nobody
+    measured."""
 
     embedder_id: str
     scoring: ScoringParameters
@@ -110,6 +111,70 @@ def load_profile(embedder_id: str) -> EmbedderProfile:
             f"{', '.join(sorted(profiles))}"
         )
     return EmbedderProfile.from_dict(profiles[embedder_id])
+
+
+# What the accept score's constants are for a network of one's own: shares of the cosine between a student's photos less
+# that between people. FaceNet's and dlib's shares of margin and limit are 0.040 and 0.041, 0.19 and 0.13, of the spread
+# between classes 0.039 and 0.057. The weight is dlib's: FaceNet's 1.4 would be too much for a network like it.
+_MARGIN, _LIMIT, _SPREAD, _WEIGHT, _PRIOR = 0.04, 0.13, 0.057, 0.4, 10.0
+# Photos that tell how alike a class is; evenly spread ones of a large class say the same.
+_LEVEL_PHOTOS = 5000
+
+
+def scaled_constants(own: float, others: float) -> tuple[ScoringParameters, float]:
+    """Constants of the accept score, and the spread between classes, for a network nobody knows. own: mean cosine
+    between two photos of a person. others: median cosine of a photo to the centroids of other people."""
+    # a network that confuses people leaves no distance between them
+    distance = max(own - others, 1e-3 * (1 - others))
+    scoring = ScoringParameters(_WEIGHT, _PRIOR, own, _LIMIT * distance, _MARGIN * distance)
+    return scoring, _SPREAD * distance
+
+
+def estimated_profile(embeddings: FloatArray, student_ids: NDArray[np.str_], embedder_id: str) -> EmbedderProfile:
+    """A profile for a network without a table, from the class itself; ``origin["estimated"]`` is true.
+
+    embeddings: (n, d) of norm 1. student_ids: (n,), of two students at least. Networks differ in the angles between
+    people, but hardly in which share of that angle is left at a given rate of strangers. The share is FaceNet's or
+    dlib's, whichever is the smaller (the more cautious), of the median angle between the students of this class.
+    """
+    _, labels = np.unique(student_ids, return_inverse=True)
+    students = int(labels.max()) + 1
+    gallery = build_gallery(embeddings, labels, students)
+    some = slice(None, None, -(-len(labels) // _LEVEL_PHOTOS))
+    cosines = embeddings[some] @ gallery.centroids.T
+    others = min(float(np.median(cosines[labels[some][:, None] != np.arange(students)])), 1 - 1e-6)
+    compactness = gallery.compactness[np.isfinite(gallery.compactness)]
+    # where each student has one photo: as much of the way to 1 as FaceNet's go
+    own = float(compactness.mean()) if len(compactness) else others + 0.75 * (1 - others)
+    scoring, spread = scaled_constants(own, others)
+    # the median of few students may lie lower than that of most classes, by chance
+    level = min(others + spread * (np.sqrt(20 / min(students, 20)) - 1), (1 + others) / 2)
+    photos = float(np.exp(np.log(gallery.counts).mean()))
+    tables = [load_profile(known) for known in ("facenet", "dlib")]
+    z, counts = tables[0].z, tables[0].photos
+    shares = np.array([[_shares_of_angle(table, z, count, photos) for count in counts] for table in tables])
+    angles = np.minimum(shares.min(axis=0) * np.arccos(level), np.pi)
+    return EmbedderProfile(
+        embedder_id=embedder_id,
+        scoring=scoring,
+        z=z,
+        photos=counts,
+        thresholds=tuple(tuple(row.tolist()) for row in np.cos(angles)),
+        class_spread=spread,
+        origin={
+            "estimated": True,
+            "data": "the class itself, with the angle ratios of FaceNet and dlib",
+            "students": students,
+            "photos": len(labels),
+            "median_cosine_to_others": round(others, 5),
+        },
+    )
+
+
+def _shares_of_angle(table: EmbedderProfile, z: tuple[float, ...], count: int, photos: float) -> list[float]:
+    """For each of ``z``, the angle of the score with ``count`` photos, over the median angle with ``photos``."""
+    median = np.arccos(table.pair_quantile(0.5, photos))
+    return [float(np.arccos(min(table._score_at(each, count), 1.0)) / median) for each in z]
 
 
 # How the class's own scores are summarised for comparison with the profile: the score that a tenth of all

@@ -120,7 +120,13 @@ def _recognition(outcome: TrainingOutcome, strangers_count: int) -> Iterator[str
 
 
 def _expected(outcome: TrainingOutcome, allowed: float) -> str:
-    return f"{100 * outcome.thresholds.expected_fpir:.2g} % (allowed: {100 * allowed:g} %, --max-fpir)"
+    estimated = ", ESTIMATED" if _is_estimated(outcome) else ""
+    return f"{100 * outcome.thresholds.expected_fpir:.2g} %{estimated} (allowed: {100 * allowed:g} %, --max-fpir)"
+
+
+def _is_estimated(outcome: TrainingOutcome) -> bool:
+    """Whether nobody has measured how strangers score with this network."""
+    return bool(outcome.artifact.metadata["profile_origin"].get("estimated"))
 
 
 def _strangers_seen(outcome: TrainingOutcome, strangers_count: int) -> str:
@@ -153,6 +159,11 @@ def _threshold(outcome: TrainingOutcome) -> Iterator[str]:
             + used[thresholds.bound_by == "strangers"],
         ),
     )
+    if _is_estimated(outcome):
+        yield (
+            "The strangers' limit is ESTIMATED from the class itself, as nobody has measured this network. Measure it "
+            "on a folder of people with --measure-network DIR, or give photos of strangers with --unknown FOLDER."
+        )
     reason = thresholds.shift_reason[:1].upper() + thresholds.shift_reason[1:]
     yield f"{reason}." + (f" In all the strangers' limit moved by {thresholds.shift:+.4f}." if thresholds.shift else "")
     yield f"A person is asked about {100 * thresholds.expected_review:.2g} % of strangers, by expectation."

@@ -12,7 +12,7 @@ from recognizer.scoring import build_gallery
 from support.embeddings import PARAMETERS, make_people, make_profile, student_ids
 from training import profile_measurement
 from training.profile_measurement import measure_profile
-from training.profiles import EmbedderProfile, class_level, load_profile
+from training.profiles import EmbedderProfile, class_level, estimated_profile, load_profile
 
 EMBEDDERS = ("facenet", "dlib")
 
@@ -111,3 +111,36 @@ def test_class_level_looks_at_other_students_only_and_not_at_one_pair_of_twins()
 def test_the_synthetic_profile_of_the_other_tests_is_a_profile() -> None:
     profile = make_profile()
     assert profile.threshold(0.01, 50, 10) > profile.threshold(0.1, 50, 10)
+
+
+def test_an_estimate_from_the_class_lets_hardly_more_strangers_in_than_stated() -> None:
+    everyone = make_people(900, seed=3)
+    fresh, _ = everyone[slice(100, None)].photos(1, seed=6)
+    for students, count in ((10, 5), (20, 10), (50, 10)):
+        photos, labels = everyone[slice(0, students)].photos(count, seed=4)
+        profile = estimated_profile(photos, student_ids(students)[labels], "own")
+        assert profile.origin["estimated"] is True and profile.embedder_id == "own"
+        gallery = build_gallery(photos, labels, students)
+        best = (fresh @ gallery.centroids.T - gallery.offsets(profile.scoring)).max(axis=1)
+        assert float(np.mean(best > profile.threshold(0.01, students, count))) <= 0.03
+        own = np.einsum("nd,nd->n", photos, gallery.centroids[labels]) - gallery.offsets(profile.scoring)[labels]
+        assert float(np.mean(own > profile.threshold(0.01, students, count))) > 0.9
+
+
+@pytest.mark.parametrize(("students", "photos"), [(10, 5), (20, 10), (50, 10)])
+def test_an_estimate_keeps_the_angle_ratio_of_the_more_cautious_known_network(students: int, photos: int) -> None:
+    pictures, labels = make_people(students, seed=3).photos(photos, seed=4)
+    estimated = estimated_profile(pictures, student_ids(students)[labels], "own")
+    ratios = [
+        np.arccos(profile.threshold(0.01, students, photos)) / np.arccos(profile.pair_quantile(0.5, photos))
+        for profile in (estimated, *map(load_profile, EMBEDDERS))
+    ]
+    assert ratios[0] == pytest.approx(min(ratios[1:]), abs=0.005)
+
+
+def test_an_estimate_of_a_network_that_confuses_everybody_is_still_a_table() -> None:
+    same = np.tile(np.eye(1, 64, dtype=np.float32), (6, 1))
+    profile = estimated_profile(same, student_ids(3)[np.repeat(np.arange(3), 2)], "own")
+    assert profile.threshold(0.01, 3, 2) < 1
+    single = make_people(3, seed=1).photos(1, seed=2)[0]
+    assert estimated_profile(single, student_ids(3), "own").threshold(0.01, 3, 1) < 1
