@@ -87,6 +87,8 @@ def test_it_trains_is_tested_and_serves_and_another_file_is_refused(
     shown = capsys.readouterr().out
     assert "%, ESTIMATED (allowed" in shown and "--measure-network DIR" in shown
     assert json.loads((tmp_path / "result.json").read_text())["strangers_limit"] == "estimated"
+    assert train(class_folder, "--list-models") == 0
+    assert "% (estimated)" in capsys.readouterr().out
     assert origin(tmp_path)["estimated"] is True
     embedder = joblib.load(tmp_path / "model" / MODEL_FILE)["metadata"]["embedder"]
     assert embedder["id"] == "onnx" and embedder["dimension"] == 64

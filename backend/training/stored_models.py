@@ -83,11 +83,12 @@ def _measured(artifact: ClassifierArtifact) -> tuple[str, str, str, str]:
     percentile = _mapping(metadata.get("config")).get("threshold_percentile")
     named = _mapping(_mapping(metadata.get("metrics")).get("tpir")).get("value")
     expected = _mapping(metadata.get("thresholds")).get("expected_fpir")
+    estimated = " (estimated)" if _mapping(metadata.get("profile_origin")).get("estimated") else ""
     return (
         "-" if artifact.embedder is None else artifact.embedder.id,
         f"{percentile:g}" if isinstance(percentile, int | float) else "-",
         f"{100 * named:.1f} %" if isinstance(named, int | float) else "-",
-        f"{100 * expected:.2g} %" if isinstance(expected, int | float) else "-",
+        f"{100 * expected:.2g} %{estimated}" if isinstance(expected, int | float) else "-",
     )
 
 

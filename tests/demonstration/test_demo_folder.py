@@ -14,6 +14,7 @@ from demonstration import embedder
 from demonstration.folder import DemoFolder
 from errors import ConfigurationError
 from recognizer import weights
+from support.onnx_networks import write_network
 
 
 @pytest.fixture
@@ -134,6 +135,13 @@ def test_without_facenets_weights_it_says_so_once_and_takes_dlib(folder: DemoFol
     assert asked is not None and "remove the demo first" in asked
 
 
+def test_a_network_of_ones_own_is_kept_for_the_demo(folder: DemoFolder, tmp_path: Path) -> None:
+    named = write_network(tmp_path / "own.onnx")
+    asked = replace(folder.settings({}), embedder="onnx", onnx_weights=named)
+    chosen = embedder.with_choice(folder.settings({}), embedder.choose(asked, lambda line: None))
+    assert (chosen.embedder, chosen.onnx_weights, chosen.facenet_weights) == ("onnx", named, None)
+
+
 def test_weights_that_a_real_server_downloaded_are_used_where_they_are(
     folder: DemoFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +152,6 @@ def test_weights_that_a_real_server_downloaded_are_used_where_they_are(
     monkeypatch.setattr(weights, "OFFICIAL_FACENET", official)
     monkeypatch.setattr(embedder, "default_cache_dir", lambda: cached.parent)
     choice = embedder.choose(folder.settings({}), lambda line: None)
-    assert choice == {"embedder": "facenet", "facenet_weights": str(cached)}
+    assert choice == {"embedder": "facenet", "facenet_weights": str(cached), "onnx_weights": None}
     chosen: Settings = embedder.with_choice(folder.settings({}), choice)
     assert chosen.facenet_weights == cached

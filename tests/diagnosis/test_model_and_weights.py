@@ -23,6 +23,7 @@ from recognizer.engines.choice import OPENVINO_BF16, OPENVINO_F32, TORCH, Choice
 from recognizer.types import EmbedderInfo
 from support.diagnosing import NOW, add_school, by_code, look, publish_model, tree, troubles
 from support.models import make_embedder
+from support.onnx_networks import write_network
 from support.service import make_settings
 
 DLIB = make_embedder()
@@ -131,6 +132,19 @@ def test_facenet_that_is_not_there(
     assert troubles(found) == expected
     assert said in found[0].found
     assert list(tmp_path.iterdir()) == []  # nothing was downloaded, and no folder made for it
+
+
+def test_a_network_of_ones_own(alone: Settings, tmp_path: Path) -> None:
+    named = replace(alone, embedder="onnx", onnx_weights=write_network(tmp_path / "own.onnx"))
+    found = look(named, weights.CHECKS)
+    assert troubles(found) == {}
+    assert "own.onnx" in by_code(found)["onnx"].found and "the ONNX network" in by_code(found)["embedder"].found
+    assert troubles(look(replace(named, embedder="auto"), weights.CHECKS)) == {}
+    (tmp_path / "own.json").write_text('{"size": 1}')
+    found = look(named, weights.CHECKS)
+    assert troubles(found) == {"onnx_unusable": PROBLEM, "no_weights": PROBLEM}
+    assert "size must lie between 32 and 512" in by_code(found)["onnx_unusable"].found
+    assert weight_troubles(replace(alone, embedder="onnx")) == {"onnx_unusable": PROBLEM, "no_weights": PROBLEM}
 
 
 def test_what_the_model_was_trained_with_is_asked_for(alone: Settings) -> None:
