@@ -474,7 +474,7 @@ def test_a_model_is_tested_with_the_words_it_was_trained_with(
     """Training with dlib's network does not look at --weights either."""
     done = run("--image", save_face(tmp_path / "face.png", 1), *embedder, "--weights", tmp_path / "facenet.pt")
     assert done.status == 0, done.err
-    assert "--weights is FaceNet's and is not used: the model needs dlib" in done.err
+    assert "--weights names another network's file and is not used: the model needs dlib" in done.err
 
 
 def test_a_model_of_an_old_format_without_threshold_names_nobody(run: Run, tmp_path: Path) -> None:
