@@ -1,10 +1,11 @@
-"""Embeddings in, identities out. Two questions, asked of two scores that were each shown to answer theirs:
+"""Embeddings in, identities out. Two questions:
 
-- Who is it most likely? The trained classifier (scaler + SVM or logistic regression) ranks the students.
-- Is it that person at all? The accept score of recognizer/scoring.py against that student's gallery, and a
-  threshold. A classifier's own decision value does not tell strangers from students (see the module's benchmark).
+- Who is it most likely? The student whose gallery is nearest (recognizer/scoring.py). The trained classifier (scaler +
+  SVM or logistic regression) is asked as well: where it puts somebody else first who is nearly as near, it is nobody.
+- Is it that person at all? The accept score against that student's gallery, and a threshold. A classifier's own
+  decision value does not tell strangers from students (see the module's benchmark).
 
-A name is given only when both agree and no second student is as close.
+No name is given either where a second student is as close.
 
 Both may be asked about a part of the students only, those of one class. The others stay in sight: a face that would
 be named as one of them without the restriction still is, and whoever one of them is as close to as the best of the
@@ -24,13 +25,16 @@ from numpy.typing import NDArray
 
 from errors import ModelFormatError
 from recognizer.artifact import ClassifierArtifact
-from recognizer.scoring import Gallery, ScoringParameters
+from recognizer.scoring import Gallery, ScoringParameters, largest_similarities, read_conditions
 from recognizer.types import Candidate, Decision, FloatArray, Identity
 from student_ids import key_of
 
 MAX_CANDIDATES = 3
 # Old models carry one threshold on their own probability; this share of it opens their review band.
 LEGACY_REVIEW_SHARE = 0.8
+# Where the classifier puts another student first, the nearest one has to lead that one by so many least margins. Among
+# look-alikes and in hard conditions the nearest centroid is right more often than the classifier.
+CLOSE = 2.0
 # Rosters whose places among the classes are remembered: more than there are lessons at one time in most schools.
 _POOLS = 64
 
@@ -51,6 +55,8 @@ class _Pool:
 
 
 class _Strategy(Protocol):
+    def rank(self, embeddings: FloatArray) -> NDArray[np.intp]: ...
+
     def identify(self, embeddings: FloatArray, pool: _Pool | None) -> tuple[Identity, ...]: ...
 
 
@@ -91,7 +97,7 @@ class FaceClassifier:
 
     def rank(self, embeddings: FloatArray) -> NDArray[np.intp]:
         """Index into ``classes`` of the student ranked first for each row, whether or not they are accepted."""
-        return self._ranker.rank(np.ascontiguousarray(embeddings, dtype=np.float32))
+        return self._strategy.rank(np.ascontiguousarray(embeddings, dtype=np.float32))
 
     def _find_pool(
         self, among: frozenset[str] | None, without: frozenset[str]
@@ -170,18 +176,25 @@ class _GalleryStrategy:
         try:
             self._parameters = ScoringParameters.from_dict(artifact.scoring)
             gallery = Gallery(**{name: artifact.gallery[name] for name in Gallery.__slots__})
+            self._conditions = read_conditions(artifact.gallery, artifact.scoring)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ModelFormatError(f"the model's scoring data is incomplete ({error!s:.200}); train again") from error
         self._classes = classes
         self._threshold, self._review = artifact.threshold, artifact.review_threshold
-        self._centroids = np.ascontiguousarray(gallery.centroids.T, dtype=np.float32)
+        self._centroids = gallery.centroids
         self._offsets = gallery.offsets(self._parameters)
         self._ranker = ranker
         calibration = artifact.calibration or {}
         self._slope, self._intercept = calibration.get("slope", 0.0), calibration.get("intercept", 0.0)
 
+    def rank(self, embeddings: FloatArray) -> NDArray[np.intp]:
+        return np.asarray(np.argmax(self._similarities(embeddings), axis=1))
+
+    def _similarities(self, embeddings: FloatArray) -> FloatArray:
+        return largest_similarities(self._centroids, self._conditions, embeddings)
+
     def identify(self, embeddings: FloatArray, pool: _Pool | None) -> tuple[Identity, ...]:
-        similarities = embeddings @ self._centroids
+        similarities = self._similarities(embeddings)
         if pool is not None:
             values = self._ranker.values(embeddings)
             return tuple(self._decide_within(pool, *rows) for rows in zip(similarities, values, strict=True))
@@ -201,36 +214,36 @@ class _GalleryStrategy:
         return self._decide(allowed, int(np.argmax(values[pool.allowed])), pool.allowed, rival)
 
     def _decide(
-        self, similarities: FloatArray, best: int, chosen: NDArray[np.intp] | None = None, rival: float = -np.inf
+        self, similarities: FloatArray, ranked: int, chosen: NDArray[np.intp] | None = None, rival: float = -np.inf
     ) -> Identity:
-        """chosen: the classes that ``similarities`` and ``best`` are about, None for all. rival: the similarity of
-        the nearest who is not among them."""
-        offsets = self._offsets if chosen is None else self._offsets[chosen]
+        """ranked: whom the classifier puts first. chosen: the classes that ``similarities`` and ``ranked`` are about,
+        None for all. rival: the similarity of the nearest who is not among them."""
         nearest = _top(similarities, MAX_CANDIDATES)
-        others = [index for index in nearest if index != best]
-        margin = float(similarities[best] - similarities[others[0]]) if others else 0.0
-        score = float(similarities[best] - offsets[best])
-        agreed = best == nearest[0] and (not others or margin >= self._parameters.min_margin)
-        agreed = agreed and float(similarities[best]) - rival >= self._parameters.min_margin
-        # Where classifier and gallery disagree the nearer gallery still decides whether a person should look.
-        reviewable = max(score, float(similarities[nearest[0]] - offsets[nearest[0]]))
+        best = nearest[0]
+        similarity = float(similarities[best])
+        lead = similarity - max(rival, float(similarities[nearest[1]]) if len(nearest) > 1 else -np.inf)
+        margin = similarity - float(similarities[nearest[1]]) if len(nearest) > 1 else 0.0
+        spare = lead - self._parameters.min_margin
+        if ranked != best:
+            spare = min(spare, similarity - float(similarities[ranked]) - CLOSE * self._parameters.min_margin)
+        score = similarity - float(self._offsets[best if chosen is None else chosen[best]])
+        agreed = spare >= 0
         slack = 0.0
         if score >= self._threshold and agreed:
             decision = Decision.KNOWN
-            lead = min(margin if others else np.inf, float(similarities[best]) - rival) - self._parameters.min_margin
-            slack = min(score - self._threshold, lead)
-        elif reviewable >= self._review:
+            slack = min(score - self._threshold, spare)
+        elif score >= self._review:
             decision = Decision.UNCERTAIN
         else:
             decision = Decision.UNKNOWN
-            slack = self._review - reviewable
-        candidates = _candidates(self._classes, similarities, [best, *others], chosen)
+            slack = self._review - score
+        candidates = _candidates(self._classes, similarities, nearest, chosen)
         return Identity(
             student_id=candidates[0].student_id if decision is Decision.KNOWN else None,
             decision=decision,
             probability=sigmoid(self._slope * score + self._intercept),
             score=score,
-            similarity=float(similarities[best]),
+            similarity=similarity,
             margin=margin,
             candidates=() if decision is Decision.UNKNOWN else candidates,
             agreed=agreed,
@@ -258,6 +271,9 @@ class _LegacyStrategy:
         elif review is None:
             review = LEGACY_REVIEW_SHARE * self._threshold
         self._review = review
+
+    def rank(self, embeddings: FloatArray) -> NDArray[np.intp]:
+        return self._ranker.rank(embeddings)
 
     def identify(self, embeddings: FloatArray, pool: _Pool | None) -> tuple[Identity, ...]:
         scaled = embeddings if self._scaler is None else self._scaler.transform(embeddings)

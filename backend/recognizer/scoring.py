@@ -13,12 +13,18 @@ correction 99.2 and 98.0 %. K / (K + prior) shrinks w_k where few photos measure
 mixed-up people from buying itself a low threshold. Reference, weight and prior belong to the embedder and are
 measured together with its stranger table (training/profiles.py).
 
-The score of one student does not depend on who else is enrolled.
+Beside this gallery there is one for each condition in which a face looks very different to the network (under a mask,
+behind dark glasses): the centroids of the same photos with the condition drawn on them (training/conditions.py). A face
+has the largest of its cosines to a student's centroids. Angles to a condition's centroids are multiplied first by what
+makes strangers as far from them as from the plain ones. One gallery of all conditions pooled is worse than none.
+
+The score of one student hardly depends on who else is enrolled.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -78,6 +84,48 @@ class Gallery:
 
     def as_dict(self) -> dict[str, NDArray[Any]]:
         return {"centroids": self.centroids, "compactness": self.compactness, "counts": self.counts}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConditionGallery:
+    """centroids: (N, d) float32, L2 norm 1, of photos in one condition. angle_scale: what angles to them are multiplied
+    by, to compare with angles to the plain centroids; above 0."""
+
+    centroids: FloatArray
+    angle_scale: float
+
+
+def scaled_cosines(cosines: float | FloatArray, scale: float) -> FloatArray:
+    """The cosines of angles ``scale`` times as large, at most half a turn."""
+    angles = scale * np.arccos(np.clip(cosines, -1.0, 1.0))
+    return np.asarray(np.cos(np.minimum(angles, np.pi)))
+
+
+def largest_similarities(
+    centroids: FloatArray, conditions: Sequence[ConditionGallery], embeddings: FloatArray
+) -> FloatArray:
+    """(n, N): of each of (n, d) embeddings, the largest of its cosines to each student's (N, d) plain centroids and to
+    those in ``conditions``, as comparable with plain ones."""
+    largest = embeddings @ centroids.T
+    for condition in conditions:
+        largest = np.maximum(largest, scaled_cosines(embeddings @ condition.centroids.T, condition.angle_scale))
+    return largest
+
+
+CONDITION_PREFIX = "in_"
+"""Before a condition's name in an artifact's gallery: its centroids, (N, d) float16, as half the bytes do."""
+
+
+def read_conditions(gallery: Mapping[str, NDArray[Any]], scoring: Mapping[str, Any]) -> tuple[ConditionGallery, ...]:
+    """The condition galleries of an artifact; none in a file that was made before there were any. Raises KeyError,
+    TypeError or ValueError for what cannot be one."""
+    conditions = []
+    for name, scale in scoring.get("conditions", {}).items():
+        centroids, scale = gallery[CONDITION_PREFIX + name], float(scale)
+        if centroids.shape != gallery["centroids"].shape or not np.isfinite(centroids).all() or not 0 < scale < 10:
+            raise ValueError(f"the gallery {name!r:.40} does not fit")
+        conditions.append(ConditionGallery(centroids.astype(np.float32), scale))
+    return tuple(conditions)
 
 
 def build_gallery(embeddings: FloatArray, labels: NDArray[np.integer[Any]], students: int) -> Gallery:

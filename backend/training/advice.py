@@ -14,8 +14,6 @@ STRICT_PERCENTILE, LENIENT_PERCENTILE = 90.0, 98.0
 # A threshold that moves by less decides the same for nearly every face: in a tiny class the next percentile may fall
 # on the same photo.
 NOTICEABLE = 0.0005
-# Below one stranger in ten thousand the table of strangers is guessed rather than measured.
-HARDLY_ANY = 1e-4
 
 
 def threshold_advice(outcome: TrainingOutcome) -> Iterator[str]:
@@ -29,8 +27,9 @@ def threshold_advice(outcome: TrainingOutcome) -> Iterator[str]:
 
 
 def student_limit(outcome: TrainingOutcome, percentile: float) -> float:
-    """The score that ``percentile`` percent of the students' photos reach; -inf when nothing is known of them."""
-    return limit_of_students(outcome.genuine[np.isfinite(outcome.genuine)], percentile)
+    """The students' limit at ``percentile``; -inf when nothing is known of them."""
+    known = outcome.genuine[np.isfinite(outcome.genuine)]
+    return min(limit_of_students(known, percentile), outcome.thresholds.strictest)
 
 
 def _more_lenient(outcome: TrainingOutcome) -> str:
@@ -63,11 +62,7 @@ def _stricter(outcome: TrainingOutcome) -> str:
     )
     if thresholds.bound_by == "strangers":
         return f"{vain}, the strangers' limit decides; lower --max-fpir from {fpir:g} to {fpir / 2:g}."
+    if thresholds.held_back:
+        return f"{vain}; lower --max-fpir from {fpir:g} to {fpir / 2:g}."
     # the strangers' limit decides only once fewer strangers are allowed than the students' limit lets in
-    expected = thresholds.expected_fpir
-    if expected >= HARDLY_ANY:
-        return f"{vain}; lower --max-fpir from {fpir:g} to {expected / 2:.1g}."
-    return (
-        "fewer than one in ten thousand are to be expected, and neither option would change that. If some are, look "
-        "for photos of somebody else among the students', and add photos of the students."
-    )
+    return f"{vain}; lower --max-fpir from {fpir:g} to {thresholds.expected_fpir / 2:.1g}."

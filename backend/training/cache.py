@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 from errors import TrainingError
 from recognizer.durable_files import make_private_folder
 from recognizer.types import EmbedderInfo, FloatArray
+from training.conditions import CONDITIONS
 from training.duplicates import THUMBNAIL_SIZE
 
 FILE_NAME = "embeddings.sqlite3"
-SCHEMA_VERSION = 1  # raised with every change to the table; a file of another version is built anew
+SCHEMA_VERSION = 2  # raised with every change to the table; a file of another version is built anew
 WAYS = ("detected", "padded", "whole")
 
 _LOCK_SECONDS = 30.0  # another training may be writing a batch
@@ -58,11 +59,13 @@ T = TypeVar("T")
 class CachedFace:
     """What is kept of one image.
 
-    embedding: (d,) float32, L2 norm 1. thumbnail: (32, 32) uint8, the whole image in grey. how: where the face came
+    embedding: (d,) float32, L2 norm 1. in_conditions: (c, d) float32, the same face in each of
+    ``training.conditions.CONDITIONS``. thumbnail: (32, 32) uint8, the whole image in grey. how: where the face came
     from, one of ``WAYS``. quality: the detector's probability, 0..1, 0 for ``whole``.
     """
 
     embedding: FloatArray
+    in_conditions: FloatArray
     thumbnail: NDArray[np.uint8]
     how: str
     quality: float
@@ -70,6 +73,8 @@ class CachedFace:
     def __post_init__(self) -> None:
         if self.embedding.ndim != 1 or self.embedding.dtype != np.float32:
             raise ValueError(f"expected (d,) float32, got {self.embedding.shape} {self.embedding.dtype}")
+        if self.in_conditions.shape != (len(CONDITIONS), *self.embedding.shape):
+            raise ValueError(f"expected a row for each of {len(CONDITIONS)} conditions, got {self.in_conditions.shape}")
         if self.thumbnail.shape != (THUMBNAIL_SIZE, THUMBNAIL_SIZE) or self.thumbnail.dtype != np.uint8:
             raise ValueError(f"expected a (32, 32) uint8 thumbnail, got {self.thumbnail.shape} {self.thumbnail.dtype}")
         if self.how not in WAYS:
@@ -107,7 +112,7 @@ class EmbeddingCache:
         rows = [
             (sha, self.method, vector, thumbnail, face.how, face.quality, _checksum(vector, thumbnail, face.how))
             for sha, face in faces.items()
-            for vector, thumbnail in [(face.embedding.astype("<f4").tobytes(), face.thumbnail.tobytes())]
+            for vector, thumbnail in [(_vectors(face).astype("<f4").tobytes(), face.thumbnail.tobytes())]
         ]
 
         def write(database: sqlite3.Connection) -> None:
@@ -303,12 +308,19 @@ def _face(columns: Sequence[Any], dimension: int) -> CachedFace | None:
     vector, thumbnail, how, quality, checksum = columns
     if not (isinstance(vector, bytes) and isinstance(thumbnail, bytes) and isinstance(how, str)):
         return None
-    if len(vector) != 4 * dimension or not isinstance(quality, float):
+    rows = 1 + len(CONDITIONS)
+    if len(vector) != 4 * dimension * rows or not isinstance(quality, float):
         return None
     if checksum != _checksum(vector, thumbnail, how):
         return None
     grey = np.frombuffer(thumbnail, np.uint8).reshape(THUMBNAIL_SIZE, THUMBNAIL_SIZE).copy()
-    return CachedFace(np.frombuffer(vector, "<f4").astype(np.float32), grey, how, quality)
+    vectors = np.frombuffer(vector, "<f4").astype(np.float32).reshape(rows, dimension)
+    return CachedFace(vectors[0], vectors[1:], grey, how, quality)
+
+
+def _vectors(face: CachedFace) -> FloatArray:
+    """(1 + c, d): the face as it is, then in each condition."""
+    return np.concatenate([face.embedding[None], face.in_conditions])
 
 
 def _checksum(vector: bytes, thumbnail: bytes, how: str) -> int:

@@ -3,10 +3,11 @@
 Two limits are found and the stricter one is used:
 
 - **students**: the score that ``threshold_percentile`` percent of genuine held-out photos reach. Each photo is
-  scored against its student's gallery without it (and without its near duplicates).
+  scored against its student's gallery without it (and without its near duplicates). Never stricter than what a
+  hundredth of ``max_fpir`` asks for.
 - **strangers**: the score that at most ``max_fpir`` of strangers reach. It comes from what is known of the embedder
-  (training/profiles.py), moved where the class itself, or photos of real strangers, are evidently different from
-  the people the profile was measured on.
+  (training/profiles.py), its angles scaled where the class itself, or photos of real strangers, are evidently
+  different from the people the profile was measured on.
 
 Leaving students out in turn and counting is not used: with 10 or 20 students it stated 1 % and gave 0 to 6 %, and one
 pair of look-alikes fills its tail.
@@ -14,6 +15,7 @@ pair of look-alikes fills its tail.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,13 +24,17 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from recognizer.scoring import (
+    ConditionGallery,
+    Gallery,
     ScoringParameters,
     build_gallery,
     class_sums,
     compactness_offsets,
     gallery_from_sums,
+    largest_similarities,
 )
 from recognizer.types import FloatArray
+from training.conditions import CONDITIONS
 from training.profiles import CLASS_LEVEL_SHARE, EmbedderProfile, class_level
 
 # The review band reaches down to the score that this many times the permitted strangers pass, ...
@@ -36,11 +42,14 @@ REVIEW_FPIR_FACTOR = 5.0
 # ... but is never narrower than this share of what classes differ by (0.02 of cosine for FaceNet, 0.0045 for dlib,
 # whose scores all lie closer together), so that a near miss is always seen by a person.
 REVIEW_MIN_WIDTH = 0.75
-# Differences of fewer standard deviations are what random classes show; the profile is believed.
-NOISE_LIMIT = 2.0
 # Fewer photos of strangers than this say little about where strangers lie.
 MIN_STRANGERS = 20
 REFERENCE = "the people the stranger table was measured on"
+# The students' limit is never stricter than what lets in a stranger for each so many permitted. Photos of one sitting
+# resemble each other: by them alone it would ask for more than any other photo of the student reaches.
+HARDLY_ANY = 100.0
+# Cosines nearer to 1 are taken for this one: between two students it is a mistake, and an angle of 0 divides nothing.
+MOST_ALIKE = 0.999
 # Photos that tell how alike a class is: a bound on memory.
 LEVEL_PHOTOS = 5000
 
@@ -49,24 +58,34 @@ LEVEL_PHOTOS = 5000
 class Thresholds:
     """accept, review: accept scores. student_limit, stranger_limit: the two limits; bound_by names the stricter.
     student_limit is -inf (None in ``as_dict``) where there is none: at the 100th percentile, or when no student has
-    two different photos to find it by.
-    shift: what was added to the profile's stranger limit; shift_reason says why. expected_fpir: the share of
-    strangers accepted at ``accept``. expected_review: the share between review and accept."""
+    two different photos to find it by. strictest: the students' limit is never above it.
+    angle_scale: the angles between these students, as a share of those in the profile; scale_reason says why.
+    expected_fpir: the share of strangers accepted at ``accept``. expected_review: the share between review and accept.
+    scoring: the accept score's constants for this class."""
 
     accept: float
     review: float
     student_limit: float
     stranger_limit: float
+    strictest: float
     bound_by: str
-    shift: float
-    shift_reason: str
+    angle_scale: float
+    scale_reason: str
     expected_fpir: float
     expected_review: float
     calibration: dict[str, float]
+    scoring: ScoringParameters
+
+    @property
+    def held_back(self) -> bool:
+        """Whether the students' limit would be stricter by their photos than is of any use against strangers."""
+        return self.student_limit == self.strictest
 
     def as_dict(self) -> dict[str, Any]:
         limit = self.student_limit if np.isfinite(self.student_limit) else None
-        return {**asdict(self), "student_limit": limit}  # JSON has no infinity
+        limits = {**asdict(self), "student_limit": limit}  # JSON has no infinity
+        del limits["scoring"]  # the model has it beside them
+        return limits
 
 
 def genuine_scores(
@@ -103,41 +122,51 @@ def find_thresholds(
     threshold_percentile: float,
     max_fpir: float,
     strangers: FloatArray | None = None,
+    conditions: Sequence[ConditionGallery] = (),
 ) -> Thresholds:
-    """Thresholds for a gallery of all the given photos. strangers: (m, d) embeddings of real strangers, if any."""
+    """Thresholds for a gallery of all the given photos. strangers: (m, d) embeddings of real strangers, if any.
+    conditions: the same students' galleries in conditions."""
     students = int(labels.max()) + 1
     gallery = build_gallery(embeddings, labels, students)
-    offsets = gallery.offsets(profile.scoring)
     photos = float(np.exp(np.log(gallery.counts).mean()))
-    genuine = genuine_scores(embeddings, labels, groups, profile.scoring)
-    known = genuine[np.isfinite(genuine)]
-
     # Every photo up to LEVEL_PHOTOS of them, then evenly spread ones: a quantile of millions of pairs needs no more.
     some = slice(None, None, -(-len(labels) // LEVEL_PHOTOS))
-    cross = embeddings[some] @ gallery.centroids.T - offsets
-    shift, reason = _class_shift(cross, labels[some], profile, photos)
-    stranger_best = None
+    plain = embeddings[some] @ gallery.centroids.T
+    scale, reason = _class_scale(plain - gallery.offsets(profile.scoring), labels[some], profile, photos)
+    if conditions and students > 1:
+        # the nearest of several centroids is nearer: for strangers as for other students
+        nearest = largest_similarities(gallery.centroids, conditions, embeddings[some])
+        scale *= _angle_ratio(class_level(nearest, labels[some]), class_level(plain, labels[some]))
+    own = profile.scaled(scale)
     if strangers is not None and len(strangers) >= MIN_STRANGERS:
-        stranger_best = (strangers @ gallery.centroids.T - offsets).max(axis=1)
-        shift, reason = _stranger_shift(stranger_best, students, profile, photos, shift, reason)
+        nearest = largest_similarities(gallery.centroids, conditions, strangers)
+        best = (nearest - gallery.offsets(own.scoring)).max(axis=1)
+        factor = _stranger_scale(best, students, own, photos)
+        own, scale = own.scaled(factor), scale * factor
+        reason = f"{reason}; moved by {100 * (factor - 1):+.1f} % towards {len(best)} photos of real strangers"
+    genuine = genuine_scores(embeddings, labels, groups, own.scoring)
+    known = genuine[np.isfinite(genuine)]
 
-    stranger_limit = profile.threshold(max_fpir, students, photos) + shift
-    student_limit = limit_of_students(known, threshold_percentile)
+    stranger_limit = own.threshold(max_fpir, students, photos)
+    strictest = own.threshold(max_fpir / HARDLY_ANY, students, photos)
+    student_limit = min(limit_of_students(known, threshold_percentile), float(strictest))
     accept = max(stranger_limit, student_limit)
-    looser = profile.threshold(min(REVIEW_FPIR_FACTOR * max_fpir, 0.5), students, photos) + shift
-    review = min(looser, accept - REVIEW_MIN_WIDTH * profile.class_spread)
-    expected_fpir = profile.stranger_rate(accept - shift, students, photos)
+    looser = own.threshold(min(REVIEW_FPIR_FACTOR * max_fpir, 0.5), students, photos)
+    review = min(looser, accept - REVIEW_MIN_WIDTH * own.class_spread)
+    expected_fpir = own.stranger_rate(accept, students, photos)
     return Thresholds(
         accept=float(accept),
         review=float(review),
         student_limit=student_limit,
         stranger_limit=float(stranger_limit),
+        strictest=float(strictest),
         bound_by="strangers" if stranger_limit >= student_limit else "students",
-        shift=float(shift),
-        shift_reason=reason,
+        angle_scale=float(scale),
+        scale_reason=reason,
         expected_fpir=expected_fpir,
-        expected_review=profile.stranger_rate(review - shift, students, photos) - expected_fpir,
-        calibration=_calibrate(known, profile, students, photos, shift),
+        expected_review=own.stranger_rate(review, students, photos) - expected_fpir,
+        calibration=_calibrate(known, own, students, photos),
+        scoring=own.scoring,
     )
 
 
@@ -151,54 +180,69 @@ def limit_of_students(known: FloatArray, percentile: float) -> float:
     return float(np.quantile(known, 1 - percentile / 100))
 
 
-def _class_shift(
+def condition_galleries(
+    gallery: Gallery, embeddings: FloatArray, in_conditions: FloatArray, labels: NDArray[np.integer[Any]]
+) -> dict[str, ConditionGallery]:
+    """The galleries of the same students by condition. embeddings: (n, d), whose ``gallery`` is. in_conditions:
+    (n, c, d), the same photos in each of ``CONDITIONS``."""
+    students = len(gallery.centroids)
+    plain = class_level(embeddings @ gallery.centroids.T, labels)
+    found = {}
+    for index, name in enumerate(CONDITIONS):
+        drawn = in_conditions[:, index]
+        centroids = build_gallery(drawn, labels, students).centroids
+        level = class_level(drawn @ centroids.T, labels)
+        # a condition hides what tells people apart; that it would show more of it is an accident of few photos
+        found[name] = ConditionGallery(centroids, max(1.0, _angle_ratio(plain, level)))
+    return found
+
+
+def _angle_ratio(cosine: float, other: float) -> float:
+    """The angle of ``cosine`` as a multiple of that of ``other``."""
+    angles = np.arccos(np.clip([cosine, other], -MOST_ALIKE, MOST_ALIKE))
+    return float(angles[0] / angles[1])
+
+
+def _class_scale(
     scores: FloatArray, labels: NDArray[np.integer[Any]], profile: EmbedderProfile, photos: float
 ) -> tuple[float, str]:
-    """How far the class's own cross scores lie from the profile's, beyond what random classes differ by.
+    """The angles between students of this class, as a share of those in the profile; and that in words.
 
-    Students are strangers to one another's galleries: N (N - 1) K scores, an estimate of level that look-alikes
-    hardly move. Small classes scatter more; the spread was measured at 20 students and goes with 1/sqrt(N). Only ever
-    upwards: that students differ from one another says nothing of the stranger who resembles one of them.
+    Students are strangers to one another's galleries: N (N - 1) K cosines, an estimate of level that one pair of
+    look-alikes hardly moves. Never above 1: that students differ from one another says nothing of the stranger who
+    resembles one of them.
     """
-    students = scores.shape[1]
-    if students < 3:
-        return 0.0, "too few students to compare with the profile"
-    difference = class_level(scores, labels) - profile.pair_quantile(CLASS_LEVEL_SHARE, photos)
-    noise = NOISE_LIMIT * profile.class_spread * np.sqrt(20 / min(students, 20))
-    if difference > noise:
-        return float(difference - noise), f"the students are more alike than {REFERENCE}"
-    if difference < -noise:
-        return 0.0, f"the students are less alike than {REFERENCE}; its limit is kept"
-    return 0.0, f"the class is like {REFERENCE}"
+    if scores.shape[1] < 3:
+        return 1.0, "too few students to compare with the profile"
+    scale = _angle_ratio(class_level(scores, labels), profile.pair_quantile(CLASS_LEVEL_SHARE, photos))
+    if scale >= 1:
+        return 1.0, f"the students are no more alike than {REFERENCE}"
+    return scale, f"the students are more alike than {REFERENCE}"
 
 
-def _stranger_shift(
-    best: FloatArray, students: int, profile: EmbedderProfile, photos: float, prior: float, prior_reason: str
-) -> tuple[float, str]:
-    """Move the table to where real strangers were seen, as far as their number can be trusted.
+def _stranger_scale(best: FloatArray, students: int, profile: EmbedderProfile, photos: float) -> float:
+    """What the profile's angles are to be multiplied by to agree with where real strangers were seen, as far as their
+    number can be trusted.
 
     The upper-fifth quantile of m strangers' best scores is compared with the table's, each weighted by its
     precision; classes differ by about half the spread of the cross scores even with endless strangers.
     """
-    expected = profile.threshold(0.2, students, photos) + prior
+    expected = profile.threshold(0.2, students, photos)
     seen = float(np.quantile(best, 0.8))
     slope = profile.threshold(0.1, students, photos) - profile.threshold(0.3, students, photos)
     sampling = slope / 0.2 * np.sqrt(0.2 * 0.8 / len(best))
     weight = profile.class_spread**2 / (profile.class_spread**2 + sampling**2)
-    shift = prior + weight * (seen - expected)
-    return float(shift), f"{prior_reason}; moved by {shift - prior:+.3f} towards {len(best)} photos of real strangers"
+    return float(_angle_ratio(seen, expected) ** weight)
 
 
-def _calibrate(
-    known: FloatArray, profile: EmbedderProfile, students: int, photos: float, shift: float
-) -> dict[str, float]:
+def _calibrate(known: FloatArray, profile: EmbedderProfile, students: int, photos: float) -> dict[str, float]:
     """Slope and intercept of the logistic curve that turns a score into the probability that the named student is
     the right one, with students and strangers equally likely (Platt 1999). Strangers are drawn from the table."""
     even = {"slope": 0.0, "intercept": 0.0}  # 0.5 for every score: nothing is known
     if len(known) < 2:
         return even
     shares = (np.arange(200) + 0.5) / 200
-    strange = np.array([profile.threshold(float(s), students, photos) + shift for s in shares])
+    strange = np.array([profile.threshold(float(s), students, photos) for s in shares])
     scores = np.concatenate([known, strange])[:, None]
     truth = np.r_[np.ones(len(known)), np.zeros(len(strange))]
     weights = np.r_[np.full(len(known), 1 / len(known)), np.full(len(strange), 1 / len(strange))] * len(strange)

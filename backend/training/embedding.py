@@ -19,9 +19,10 @@ from recognizer.compute import Compute
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.embeddings import FaceEmbedder
 from recognizer.images import ImageLimits, read_image
-from recognizer.types import RGBImage
+from recognizer.types import DetectedFace, RGBImage
 from recognizer.weights import WeightsFile
 from training.cache import CachedFace
+from training.conditions import CONDITIONS, drawing_number, in_condition
 from training.duplicates import THUMBNAIL_SIZE
 from training.faces import TrainingFaceFinder
 from training.samples import DEFAULT_LIMITS, DatasetIssue, IssueKind, Sample
@@ -117,13 +118,23 @@ class LocalEmbedding:
         if not images:
             return EmbeddedBatch({}, issues, len(batch))
         found = self._finder.find([image for _, image in images])
-        cut = [self._embedder.cut(image, [match.face]) for (_, image), match in zip(images, found, strict=True)]
-        embeddings = self._embedder.embed_crops(np.concatenate(cut))
-        faces = {
-            sample.sha256: CachedFace(embedding, _thumbnail(image), match.how, match.face.probability)
-            for (sample, image), match, embedding in zip(images, found, embeddings, strict=True)
+        faces = [(sample, image, match.face) for (sample, image), match in zip(images, found, strict=True)]
+        embeddings = self._embedder.embed_crops(self._cut([(image, face) for _, image, face in faces]))
+        drawn = [
+            in_condition(name, image, face, drawing_number(sample.sha256))
+            for sample, image, face in faces
+            for name in CONDITIONS
+        ]
+        # Not mirrored as well: the gallery is a mean over photos already, and this takes half the time.
+        in_conditions = self._embedder.embed_once(self._cut(drawn)).reshape(len(faces), len(CONDITIONS), -1)
+        remembered = {
+            sample.sha256: CachedFace(own, drawn_rows, _thumbnail(image), match.how, match.face.probability)
+            for (sample, image), match, own, drawn_rows in zip(images, found, embeddings, in_conditions, strict=True)
         }
-        return EmbeddedBatch(faces, issues, len(batch))
+        return EmbeddedBatch(remembered, issues, len(batch))
+
+    def _cut(self, faces: Sequence[tuple[RGBImage, DetectedFace]]) -> NDArray[np.uint8]:
+        return np.concatenate([self._embedder.cut(image, [face]) for image, face in faces])
 
 
 def batches(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:

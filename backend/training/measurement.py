@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.classifier import FaceClassifier
-from recognizer.scoring import Gallery, ScoringParameters
+from recognizer.scoring import Gallery
 from recognizer.types import Decision, FloatArray, Identity
 from training.calibration import Thresholds
 from training.evaluation import LookAlikes, OpenSetScores, Rate, StudentResult, worst_pairs
@@ -58,7 +58,6 @@ def measure(
     classifier: FaceClassifier,
     gallery: Gallery,
     thresholds: Thresholds,
-    scoring: ScoringParameters,
     probes: FloatArray,
     truth: NDArray[np.intp],
     strangers: FloatArray | None,
@@ -66,7 +65,7 @@ def measure(
 ) -> EvaluationReport:
     """What ``classifier`` says of ``probes`` (n, d) of the students ``truth`` (n,), and of ``strangers`` (m, d).
 
-    gallery, thresholds, scoring: the classifier's. methods: the same probes scored in other ways, for the report.
+    gallery, thresholds: the classifier's. methods: the same probes scored in other ways, for the report.
     """
     answers = classifier.identify(probes)
     position = {name: index for index, name in enumerate(classifier.classes)}
@@ -74,7 +73,7 @@ def measure(
     uncertain = np.array([a.decision is Decision.UNCERTAIN for a in answers])
     correct = classifier.rank(probes) == truth
 
-    adjusted = probes @ gallery.centroids.T - gallery.offsets(scoring)
+    adjusted = probes @ gallery.centroids.T - gallery.offsets(thresholds.scoring)
     others = adjusted.copy()
     others[np.arange(len(truth)), truth] = -np.inf
     left_out = others.max(axis=1)

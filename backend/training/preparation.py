@@ -15,6 +15,7 @@ from errors import TrainingError
 from recognizer.detector import FaceDetector
 from recognizer.types import FloatArray
 from training.cache import CachedFace, EmbeddingCache
+from training.conditions import DRAWINGS
 from training.duplicates import groups_by_student, near_duplicates_across
 from training.embedding import LONGEST_SIDE, EmbedMissing
 from training.faces import FACE_SEARCH
@@ -31,13 +32,15 @@ Progress = Callable[[int, int, int], None]
 class PreparedDataset:
     """What training works on; row i of every array belongs to ``samples[i]``.
 
-    embeddings: (n, d) float32, L2 norm 1. labels: (n,) student ids. how: (n,) where each face came from - ``detected``,
+    embeddings: (n, d) float32, L2 norm 1. in_conditions: (n, c, d), the same faces in each of
+    ``training.conditions.CONDITIONS``. labels: (n,) student ids. how: (n,) where each face came from - ``detected``,
     ``padded`` (found after adding a border) or ``whole`` (none found, the whole image was taken). thumbnails:
     (n, 32, 32) uint8, grey. issues: what was found wrong on the way. cached_count: rows that came from the cache.
     """
 
     samples: tuple[Sample, ...]
     embeddings: FloatArray
+    in_conditions: FloatArray
     labels: NDArray[np.str_]
     how: NDArray[np.str_]
     thumbnails: NDArray[np.uint8]
@@ -46,7 +49,7 @@ class PreparedDataset:
 
     def __post_init__(self) -> None:
         count = len(self.samples)
-        lengths = {len(self.embeddings), len(self.labels), len(self.how), len(self.thumbnails)}
+        lengths = {len(self.embeddings), len(self.in_conditions), len(self.labels), len(self.how), len(self.thumbnails)}
         if lengths != {count} or self.embeddings.ndim != 2:
             raise ValueError(f"expected {count} rows everywhere, got {sorted(lengths)}, {self.embeddings.shape}")
 
@@ -99,10 +102,18 @@ def prepare(
 
 
 def detector_key(detector: FaceDetector) -> str:
-    """What of ``detector`` and of ``training.embedding`` decides which face is found, as text for ``EmbeddingCache``.
+    """What of ``detector`` and of this package decides which face is found and how it is drawn, as text for the cache.
     The detector's smallest face does not: it follows each image's size."""
     config = detector.config
-    parts = [detector.id, config.thresholds, config.scale_factor, config.min_probability, LONGEST_SIDE, FACE_SEARCH]
+    parts = [
+        detector.id,
+        config.thresholds,
+        config.scale_factor,
+        config.min_probability,
+        LONGEST_SIDE,
+        FACE_SEARCH,
+        DRAWINGS,
+    ]
     return json.dumps(parts, sort_keys=True)
 
 
@@ -124,6 +135,7 @@ def leave_out_small(
         prepared,
         samples=tuple(sample for sample in prepared.samples if sample.student_id in kept),
         embeddings=prepared.embeddings[rows],
+        in_conditions=prepared.in_conditions[rows],
         labels=prepared.labels[rows],
         how=prepared.how[rows],
         thumbnails=prepared.thumbnails[rows],
@@ -206,6 +218,7 @@ def _assemble(
     return PreparedDataset(
         samples=tuple(samples),
         embeddings=np.stack([face.embedding for face in faces]),
+        in_conditions=np.stack([face.in_conditions for face in faces]),
         labels=np.array([sample.student_id for sample in samples], dtype=np.str_),
         how=np.array([face.how for face in faces], dtype=np.str_),
         thumbnails=np.stack([face.thumbnail for face in faces]),

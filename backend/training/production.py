@@ -126,7 +126,13 @@ def run_training(
         _logger.info("%s: %s", issue.kind, issue.message)
     say(f"Embedded: {len(prepared.samples)} photos, {prepared.cached_count} of them remembered from before")
     data = TrainingData(
-        prepared.embeddings, prepared.labels, groups, fingerprint(prepared.samples), strangers, stranger_ids
+        prepared.embeddings,
+        prepared.labels,
+        groups,
+        fingerprint(prepared.samples),
+        strangers,
+        stranger_ids,
+        prepared.in_conditions,
     )
     with timed("train", "Training and measuring"):
         outcome = train(

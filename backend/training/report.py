@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.artifact import LABELS_FILE
-from recognizer.scoring import ScoringParameters, build_gallery
+from recognizer.scoring import build_gallery
 from recognizer.types import FloatArray
 from training.dataset import display_name
 from training.samples import DatasetIssue, IssueKind
@@ -131,7 +131,7 @@ def closest_scores(outcome: TrainingOutcome, data: TrainingData, students: Seque
     train = outcome.split.train[owner[outcome.split.train] >= 0]
     probes = outcome.split.test[owner[outcome.split.test] >= 0]
     gallery = build_gallery(data.embeddings[train], owner[train], len(students))
-    offsets = gallery.offsets(ScoringParameters.from_dict(outcome.artifact.scoring))
+    offsets = gallery.offsets(outcome.report.measured_thresholds.scoring)
     highest = np.full((len(students), len(students)), -np.inf, np.float32)
     np.maximum.at(highest, owner[probes], data.embeddings[probes] @ gallery.centroids.T - offsets)
     highest = np.maximum(highest, highest.T)

@@ -146,7 +146,11 @@ def _threshold(outcome: TrainingOutcome) -> Iterator[str]:
     used = {True: "  <- stricter, used", False: ""}
     limited = thresholds.student_limit > -math.inf
     by_students = (
-        f"reached by {percentile:g} % of the students' photos" if limited else "no limit by the students' photos"
+        "no limit by the students' photos"
+        if not limited
+        else f"reached by over {percentile:g} % of the students' photos"
+        if thresholds.held_back
+        else f"reached by {percentile:g} % of the students' photos"
     )
     yield from _columns(
         (
@@ -164,8 +168,9 @@ def _threshold(outcome: TrainingOutcome) -> Iterator[str]:
             "The strangers' limit is ESTIMATED from the class itself, as nobody has measured this network. Measure it "
             "on a folder of people with --measure-network DIR, or give photos of strangers with --unknown FOLDER."
         )
-    reason = thresholds.shift_reason[:1].upper() + thresholds.shift_reason[1:]
-    yield f"{reason}." + (f" In all the strangers' limit moved by {thresholds.shift:+.4f}." if thresholds.shift else "")
+    reason = thresholds.scale_reason[:1].upper() + thresholds.scale_reason[1:]
+    scaled = f" The strangers' limit lies at {100 * thresholds.angle_scale:.0f} % of the table's angle."
+    yield f"{reason}." + (scaled if thresholds.angle_scale != 1 else "")
     yield f"A person is asked about {100 * thresholds.expected_review:.2g} % of strangers, by expectation."
     yield f"(The rates above were measured on a model trained on fewer photos; it named from {measured.accept:.4f}.)"
     yield from threshold_advice(outcome)

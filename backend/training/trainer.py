@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from errors import TrainingError
 from recognizer.artifact import FORMAT_VERSION, ClassifierArtifact, embedder_metadata, new_model_version
 from recognizer.classifier import FaceClassifier
-from recognizer.scoring import Gallery, build_gallery
+from recognizer.scoring import CONDITION_PREFIX, ConditionGallery, Gallery, build_gallery
 from recognizer.types import EmbedderInfo, FloatArray
-from training.calibration import Thresholds, find_thresholds, genuine_scores
+from training.calibration import Thresholds, condition_galleries, find_thresholds, genuine_scores
 from training.fitting import CLASSIFIERS, fit_scaler_and_classifier
 from training.measurement import EvaluationReport, measure
 from training.methods import compare_methods
@@ -65,7 +65,8 @@ class TrainingConfig:
 class TrainingData:
     """embeddings: (n, d) float32, norm 1. student_ids: (n,) str. groups: (n,) int, near duplicates share a number.
     strangers: (m, d) embeddings of people who are not students, if there are any. stranger_ids: (m,) str, photos of
-    one stranger share one; None when nothing is known of that."""
+    one stranger share one; None when nothing is known of that. in_conditions: (n, c, d) embeddings of the same photos
+    in each of ``training.conditions.CONDITIONS``; None where they were not made."""
 
     embeddings: FloatArray
     student_ids: NDArray[np.str_]
@@ -73,6 +74,7 @@ class TrainingData:
     fingerprint: str
     strangers: FloatArray | None = None
     stranger_ids: NDArray[np.str_] | None = None
+    in_conditions: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError when the parts do not fit together or an embedding is none."""
@@ -147,8 +149,8 @@ def train(
         "profile_origin": dict(profile.origin),
         "metrics": report.as_dict(),
     }
-    genuine = genuine_scores(data.embeddings, labels, data.groups, profile.scoring)
-    return TrainingOutcome(model.artifact(profile, metadata), model.thresholds, report, split, genuine)
+    genuine = genuine_scores(data.embeddings, labels, data.groups, model.thresholds.scoring)
+    return TrainingOutcome(model.artifact(metadata), model.thresholds, report, split, genuine)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,6 +158,7 @@ class _Fitted:
     scaler: Any
     model: Any
     gallery: Gallery
+    conditions: Mapping[str, ConditionGallery]
     thresholds: Thresholds
     classes: NDArray[np.str_]
 
@@ -171,27 +174,40 @@ class _Fitted:
     ) -> _Fitted:
         embeddings, own = data.embeddings[photos], labels[photos]
         scaler, model = fit_scaler_and_classifier(config.classifier, embeddings, own, classes, config.seed)
+        gallery = build_gallery(embeddings, own, len(classes))
+        conditions = {}
+        if data.in_conditions is not None:
+            conditions = condition_galleries(gallery, embeddings, data.in_conditions[photos], own)
         thresholds = find_thresholds(
             embeddings,
             own,
             data.groups[photos],
             profile,
+            conditions=tuple(conditions.values()),
             threshold_percentile=config.threshold_percentile,
             max_fpir=config.max_fpir,
             strangers=data.strangers,
         )
-        return cls(scaler, model, build_gallery(embeddings, own, len(classes)), thresholds, classes)
+        return cls(scaler, model, gallery, conditions, thresholds, classes)
 
-    def artifact(self, profile: EmbedderProfile, metadata: dict[str, Any]) -> ClassifierArtifact:
+    def artifact(self, metadata: dict[str, Any]) -> ClassifierArtifact:
         return ClassifierArtifact(
             model=self.model,
             scaler=self.scaler,
             classes=self.classes,
             threshold=self.thresholds.accept,
             review_threshold=self.thresholds.review,
-            scoring=profile.scoring.as_dict(),
+            scoring={
+                **self.thresholds.scoring.as_dict(),
+                "conditions": {name: each.angle_scale for name, each in self.conditions.items()},
+            },
             calibration=self.thresholds.calibration,
-            gallery=self.gallery.as_dict(),
+            gallery={
+                **self.gallery.as_dict(),
+                **{
+                    CONDITION_PREFIX + name: each.centroids.astype(np.float16) for name, each in self.conditions.items()
+                },
+            },
             metadata=metadata,
         )
 
@@ -219,13 +235,13 @@ def _measure_on_held_out(
         probes,
         truth,
         unseen,
-        profile.scoring,
+        fitted.thresholds.scoring,
         fitted.scaler,
         fitted.model,
         config.seed,
     )
-    classifier = FaceClassifier(fitted.artifact(profile, {}))
-    return measure(classifier, fitted.gallery, fitted.thresholds, profile.scoring, probes, truth, unseen, methods)
+    classifier = FaceClassifier(fitted.artifact({}))
+    return measure(classifier, fitted.gallery, fitted.thresholds, probes, truth, unseen, methods)
 
 
 def _second_half(count: int, ids: NDArray[np.str_] | None) -> NDArray[np.bool_]:

@@ -50,6 +50,7 @@ from support.models import make_artifact
 from support.recognition import doubtful, known, picture
 from support.service import Service, make_service, make_settings, problem
 from training.cache import CachedFace, EmbeddingCache
+from training.conditions import CONDITIONS
 
 NAMES = ("S1", "S2", "S3", "S4")
 
@@ -65,9 +66,9 @@ def remember(school: Service, *shas: str) -> None:
     """Embeddings of a training, of images with these hashes."""
     assert school.settings.cache_dir is not None
     cache = EmbeddingCache(school.settings.cache_dir, EmbedderInfo("dlib", "a" * 64, 128, {}), "detector")
-    vector = np.zeros(128, np.float32)
-    vector[0] = 1
-    cache.put_many({sha: CachedFace(vector, np.zeros((32, 32), np.uint8), "detected", 0.9) for sha in shas})
+    vectors = np.eye(1 + len(CONDITIONS), 128, dtype=np.float32)
+    face = CachedFace(vectors[0], vectors[1:], np.zeros((32, 32), np.uint8), "detected", 0.9)
+    cache.put_many(dict.fromkeys(shas, face))
 
 
 def remembered(school: Service) -> set[str]:

@@ -108,6 +108,7 @@ def prepare(folder: Path, what: str) -> int:
     from support.clock import MONDAY
     from support.models import make_artifact
     from training.cache import CachedFace, EmbeddingCache
+    from training.conditions import CONDITIONS
 
     (folder / "data").mkdir(parents=True)
     database = open_database(folder)
@@ -183,8 +184,9 @@ def prepare(folder: Path, what: str) -> int:
             shas = [row.sha256 for row in db.query(_face_image())]
             consents.withdraw(db, Actor(1, Role.ADMIN), 1, MONDAY)
         cache = EmbeddingCache(folder / "cache", EmbedderInfo("dlib", "a" * 64, 128, {}), "detector")
-        vector = np.eye(1, 128, dtype=np.float32)[0]
-        cache.put_many({sha: CachedFace(vector, np.zeros((32, 32), np.uint8), "detected", 0.9) for sha in shas})
+        vectors = np.eye(1 + len(CONDITIONS), 128, dtype=np.float32)
+        face = CachedFace(vectors[0], vectors[1:], np.zeros((32, 32), np.uint8), "detected", 0.9)
+        cache.put_many(dict.fromkeys(shas, face))
         classes = np.array(["S0", EXTERNAL_ID, OTHER, "S3"])
         publish(folder / "models", make_artifact("v1", students=4, classes=classes), {})
         (folder / "models" / "training.log").write_text("S1/a.jpg is blurred\nS2 too\n")

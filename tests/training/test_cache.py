@@ -15,6 +15,7 @@ from errors import TrainingError
 from recognizer.types import EmbedderInfo
 from training import cache as cache_module
 from training.cache import FILE_NAME, CachedFace, EmbeddingCache, forget, prune
+from training.conditions import CONDITIONS
 
 INFO = EmbedderInfo(id="dlib", weights_sha256="ab" * 32, dimension=128, crop_recipe={"kind": "landmarks", "size": 150})
 
@@ -25,10 +26,9 @@ def sha(number: int) -> str:
 
 def make_face(number: int, how: str = "detected") -> CachedFace:
     random = np.random.default_rng(number)
-    embedding = random.normal(size=128).astype(np.float32)
-    return CachedFace(
-        embedding / np.linalg.norm(embedding), random.integers(0, 256, (32, 32), dtype=np.uint8), how, 0.75
-    )
+    rows = random.normal(size=(1 + len(CONDITIONS), 128)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return CachedFace(rows[0], rows[1:], random.integers(0, 256, (32, 32), dtype=np.uint8), how, 0.75)
 
 
 def test_what_is_put_is_found_again_by_a_later_run(tmp_path: Path) -> None:
@@ -38,6 +38,7 @@ def test_what_is_put_is_found_again_by_a_later_run(tmp_path: Path) -> None:
     assert set(found) == set(faces)
     for name, face in faces.items():
         assert np.array_equal(found[name].embedding, face.embedding)
+        assert np.array_equal(found[name].in_conditions, face.in_conditions)
         assert np.array_equal(found[name].thumbnail, face.thumbnail)
         assert (found[name].how, found[name].quality) == (face.how, face.quality)
         assert found[name].embedding.dtype == np.float32

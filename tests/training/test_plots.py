@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from support.embeddings import PARAMETERS
 from training import plots
 from training.calibration import Thresholds
 from training.canvas import HEIGHT, STRANGER, WIDTH, Canvas
@@ -30,7 +31,8 @@ ODD_IDS = (
 
 
 def thresholds(accept: float = 0.5, review: float = 0.4) -> Thresholds:
-    return Thresholds(accept, review, accept, 0.3, "students", 0.0, "", 0.01, 0.04, {"slope": 1.0, "intercept": 0.0})
+    certainty = {"slope": 1.0, "intercept": 0.0}
+    return Thresholds(accept, review, accept, 0.3, 0.9, "students", 1.0, "", 0.01, 0.04, certainty, PARAMETERS)
 
 
 def scores(genuine: int, strangers: int, seed: int = 0) -> OpenSetScores:

@@ -59,7 +59,7 @@ class ScriptedDetection:
 
 
 class ColourEmbedding:
-    """The mean colour and the spread of a crop; counts what it is given."""
+    """The mean colour and the spread of a crop; counts the photos that it is given."""
 
     dimension = 4
 
@@ -67,7 +67,9 @@ class ColourEmbedding:
         self.crops: list[NDArray[np.uint8]] = []
 
     def forward(self, crops: NDArray[np.uint8]) -> FloatArray:
-        self.crops += list(crops[: len(crops) // 2])  # the other half are their mirror images
+        half = len(crops) // 2
+        if np.array_equal(crops[:half, :, ::-1], crops[half:]):  # with their mirror images; drawn ones have none
+            self.crops += list(crops[:half])
         flat = crops.reshape(len(crops), -1, 3).astype(np.float32)
         return np.concatenate([flat.mean(axis=1), flat.std(axis=(1, 2))[:, None] + 1], axis=1)
 
@@ -287,6 +289,7 @@ def test_students_left_with_too_few_readable_images_are_left_out(tmp_path: Path)
     fewer = PreparedDataset(
         tuple(s for s in prepared.samples if s not in lost),
         prepared.embeddings[keep],
+        prepared.in_conditions[keep],
         prepared.labels[keep],
         prepared.how[keep],
         prepared.thumbnails[keep],

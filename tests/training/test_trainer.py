@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 
 from errors import TrainingError
+from recognizer.artifact import encode
 from recognizer.classifier import FaceClassifier
-from recognizer.types import Decision, EmbedderInfo
-from support.embeddings import DIMENSION, make_people, make_profile, student_ids
+from recognizer.erased_student import ErasedStudent, without_student
+from recognizer.types import Decision, EmbedderInfo, FloatArray
+from support.embeddings import DIMENSION, make_people, make_profile, student_ids, unit
+from training.conditions import CONDITIONS
 from training.trainer import TrainingConfig, TrainingData, TrainingOutcome, train
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -59,6 +62,36 @@ def test_new_photos_get_their_names_and_strangers_none(classifier: str) -> None:
     assert sum(answer.decision is Decision.KNOWN for answer in model.identify(strange)) <= 9
 
 
+def test_a_masked_face_is_known_by_the_masked_gallery_and_a_masked_stranger_is_not() -> None:
+    cover = unit(np.random.default_rng(5).normal(size=(1, DIMENSION)))
+
+    def masked(photos: FloatArray) -> FloatArray:
+        """What a mask does to all faces alike."""
+        return unit(photos + 1.5 * cover)
+
+    drawn = np.stack([masked(PHOTOS)] * len(CONDITIONS), axis=1)
+    probes, truth = PEOPLE.photos(6, seed=41)
+    strangers = masked(make_people(400, seed=42).photos(1, seed=43)[0])
+    found = []
+    for data in (DATA, replace(DATA, in_conditions=drawn)):
+        classifier = FaceClassifier(trained(data).artifact)
+        named = [answer.student_id for answer in classifier.identify(masked(probes))]
+        found.append(np.mean([name == f"S{who:05d}" for name, who in zip(named, truth, strict=True)]))
+        assert np.mean([answer.decision is Decision.KNOWN for answer in classifier.identify(strangers)]) <= 0.03
+    assert found[1] > max(found[0] + 0.2, 0.8)
+
+
+def test_conditions_cost_little_room_and_go_with_an_erased_student() -> None:
+    drawn = np.stack([PHOTOS] * len(CONDITIONS), axis=1)
+    plain, artifact = trained().artifact, trained(replace(DATA, in_conditions=drawn)).artifact
+    assert len(encode(artifact)) < 3 * len(encode(plain))
+    fewer = without_student(artifact, ErasedStudent("S00003"), "v2")
+    assert fewer is not None and fewer.gallery is not None
+    assert {len(array) for array in fewer.gallery.values()} == {23}
+    probes, _ = PEOPLE.photos(2, seed=44)
+    assert "S00003" not in {answer.student_id for answer in FaceClassifier(fewer).identify(probes)}
+
+
 def test_a_fifth_of_each_students_photos_measures_and_none_of_it_trained(outcome: TrainingOutcome) -> None:
     assert outcome.report.rank1.total == len(outcome.split.test) == 48
     assert not set(outcome.split.test) & set(outcome.split.train)
@@ -71,7 +104,8 @@ def test_what_is_delivered_knows_every_photo(outcome: TrainingOutcome) -> None:
 
 
 def test_the_rows_of_the_students_add_up_to_the_totals() -> None:
-    report = trained(threshold_percentile=80).report
+    varied = replace(PEOPLE, spreads=2.3 * PEOPLE.spreads).photos(10, seed=2)[0]
+    report = trained(replace(DATA, embeddings=varied), threshold_percentile=80).report
     rows = report.students
     assert sum(row.named for row in rows) == report.tpir.count < report.tpir.total
     assert sum(row.uncertain for row in rows) == report.review.count
