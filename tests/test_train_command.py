@@ -214,7 +214,7 @@ def test_strangers_given_to_training_are_used_and_measured(run, class_folder, tm
     result = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert result["strangers"] == "real"
     assert result["stranger_fpir"]["total"] == 12
-    assert "real strangers" in result["delivered_thresholds"]["shift_reason"]
+    assert "real strangers" in result["delivered_thresholds"]["scale_reason"]
 
 
 def test_logistic_regression_trains_too(run, class_folder, tmp_path):
