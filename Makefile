@@ -85,6 +85,8 @@ lint: environment
 
 bench: environment
 	"$(VENV_PYTHON)" benchmarks/openset.py
+	"$(VENV_PYTHON)" benchmarks/conditions.py
+	"$(VENV_PYTHON)" benchmarks/alike.py
 	"$(VENV_PYTHON)" benchmarks/roster.py
 	"$(VENV_PYTHON)" benchmarks/scale.py
 	"$(VENV_PYTHON)" benchmarks/training_time.py

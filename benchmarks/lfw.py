@@ -45,20 +45,30 @@ MISLABELLED = frozenset({"Michael_Schumacher_0008", "Mahmoud_Abbas_0012", "Carlo
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """embeddings: (n, d) float32. names: (n,). files: (n,) stems. students: people with ten photos or more."""
+    """embeddings: (n, d) float32. names: (n,). files: (n,) stems. students: people with ten photos or more.
+    in_conditions: (n, c, d), the same photos in each of training's conditions; None where they were not made."""
 
     embeddings: FloatArray
     names: NDArray[np.str_]
     files: NDArray[np.str_]
     students: NDArray[np.str_]
+    in_conditions: FloatArray | None = None
 
     @property
     def strangers(self) -> NDArray[np.bool_]:
         return ~np.isin(self.names, self.students)
 
     def without(self, files: frozenset[str]) -> Faces:
-        keep = ~np.isin(self.files, list(files))
-        return replace(self, embeddings=self.embeddings[keep], names=self.names[keep], files=self.files[keep])
+        return self.only(~np.isin(self.files, list(files)))
+
+    def only(self, photos: NDArray[np.bool_]) -> Faces:
+        return replace(
+            self,
+            embeddings=self.embeddings[photos],
+            names=self.names[photos],
+            files=self.files[photos],
+            in_conditions=None if self.in_conditions is None else self.in_conditions[photos],
+        )
 
 
 def test_data() -> Path:
@@ -88,20 +98,20 @@ def load_model_of(embeddings: FloatArray, names: NDArray[np.str_]) -> FaceClassi
     return FaceClassifier(outcome.artifact)
 
 
-def load(embedder: str) -> Faces:
-    """All photos of lfw-dev, embedded exactly as training does."""
+def load(embedder: str, people: str = "lfw-dev") -> Faces:
+    """All photos of the folder ``people`` of the test data's faces, embedded exactly as training does."""
     network = build(embedder)
 
     def make_detector(size: int) -> Any:
         return build_detector(DetectorConfig(min_face_size=size))
 
     cache = EmbeddingCache(ROOT / ".cache" / "benchmarks", network.info, detector_key(make_detector(40)))
-    with ProgressBar(f"{embedder}: lfw-dev") as progress:
-        samples = scan(test_data() / "faces" / "lfw-dev").samples
+    with ProgressBar(f"{embedder}: {people}") as progress:
+        samples = scan(test_data() / "faces" / people).samples
         found = prepare(samples, LocalEmbedding(make_detector, network), cache, progress)
     names, counts = np.unique(found.labels, return_counts=True)
     files = np.array([sample.path.stem for sample in found.samples])
-    return Faces(found.embeddings, found.labels, files, names[counts >= STUDENT_PHOTOS])
+    return Faces(found.embeddings, found.labels, files, names[counts >= STUDENT_PHOTOS], found.in_conditions)
 
 
 @dataclass(frozen=True, eq=False)

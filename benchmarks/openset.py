@@ -16,7 +16,7 @@ import argparse
 import hashlib
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,13 @@ class Drawn:
 
 
 def draw(faces: Faces, students: int, photos: int, rng: np.random.Generator) -> Drawn:
+    return draw_class(faces, rng.permutation(faces.students)[:students], photos, rng)
+
+
+def draw_class(faces: Faces, students: NDArray[np.str_], photos: int, rng: np.random.Generator) -> Drawn:
+    """The class of these students: ``photos`` of each train, the rest are probes."""
     train_part, probes = [], []
-    for name in rng.permutation(faces.students)[:students]:
+    for name in students:
         own = rng.permutation(np.flatnonzero(faces.names == name))
         train_part.append(own[:photos])
         probes.append(own[photos:])
@@ -62,6 +67,7 @@ def fit(
         faces.names[drawn.train],
         np.arange(len(drawn.train)),
         fingerprint="benchmark",
+        in_conditions=None if faces.in_conditions is None else faces.in_conditions[drawn.train],
     )
     info = EmbedderInfo(profile.embedder_id, "0" * 64, faces.embeddings.shape[1], {})
     outcome = train(data, config, profile, info, {}, datetime.now(UTC))
@@ -69,10 +75,16 @@ def fit(
 
 
 def scores(classifier: FaceClassifier, faces: Faces, probes: NDArray[np.intp], strangers: FloatArray) -> OpenSetScores:
-    """By the delivered classifier: a face that it would never name (look-alikes, disagreement) has score -inf."""
-    own = faces.embeddings[probes]
-    names = np.array(classifier.classes)[classifier.rank(own)]
-    return OpenSetScores(_accept(classifier, own), names == faces.names[probes], _accept(classifier, strangers))
+    return scores_of(classifier, faces.embeddings[probes], faces.names[probes], strangers)
+
+
+def scores_of(
+    classifier: FaceClassifier, probes: FloatArray, truth: NDArray[np.str_], strangers: FloatArray
+) -> OpenSetScores:
+    """By the delivered classifier: a face that it would never name (look-alikes, disagreement) has score -inf.
+    truth: (n,), whose the probes are."""
+    names = np.array(classifier.classes)[classifier.rank(probes)]
+    return OpenSetScores(_accept(classifier, probes), names == truth, _accept(classifier, strangers))
 
 
 def _accept(classifier: FaceClassifier, embeddings: FloatArray) -> FloatArray:
@@ -146,13 +158,10 @@ def halves(embedder: str, faces: Faces) -> tuple[Half, Half]:
     return tuple(
         Half(
             counted,
-            profile_of(embedder, replace(faces, **{name: getattr(faces, name)[~counted] for name in PER_PHOTO})),
+            profile_of(embedder, faces.only(~counted)),
         )
         for counted in (first, other)
     )
-
-
-PER_PHOTO = ("embeddings", "names", "files")
 
 
 def thresholds(
