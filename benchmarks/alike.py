@@ -115,7 +115,7 @@ def measure(embedder: str, kind: str, faces: Faces, classes: Iterator[Class]) ->
 
 def show(row: dict[str, Any]) -> None:
     print(
-        f"  {row['class']:30} {row['classes']:2} classes  strangers {100 * row['fpir_mean']:5.2f} % "
+        f"  {row['class']:34} {row['classes']:2} classes  strangers {100 * row['fpir_mean']:5.2f} % "
         f"({100 * row['fpir_min']:.2f}-{100 * row['fpir_max']:.2f})  found {100 * row['tpir']:.2f} %  "
         f"best {100 * row['tpir_best']:.2f} %  rank-1 {100 * row['rank1']:.2f} %  angles x {row['angle_scale']:.3f}",
         flush=True,

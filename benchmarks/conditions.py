@@ -73,7 +73,8 @@ class Cast:
 
 def cast(faces: Faces) -> Cast:
     rows = [np.flatnonzero(faces.names == name) for name in faces.students]
-    strangers = np.unique(np.where(faces.strangers, faces.names, ""), return_index=True)[1][1:]
+    strangers = np.flatnonzero(faces.strangers)
+    strangers = strangers[np.unique(faces.names[strangers], return_index=True)[1]]  # the first photo of each
     drawn_strangers = strangers[::DRAWN_STRANGERS]
     return Cast(
         np.concatenate([own[:STUDENT_PHOTOS] for own in rows]),
