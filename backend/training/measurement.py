@@ -21,7 +21,8 @@ class EvaluationReport:
     """What was measured on photos that the measured model had not seen.
 
     scores: of the delivered kind of model on held-out probes; strangers are real ones where given, else each probe
-    against the gallery without its own student. methods: the same probes scored in other ways."""
+    against the gallery without its own student. methods: the same probes scored in other ways. in_conditions: probes
+    named rightly in each of ``training.conditions.CONDITIONS``, as training draws them; empty where none were drawn."""
 
     rank1: Rate
     tpir: Rate
@@ -35,6 +36,17 @@ class EvaluationReport:
     students: tuple[StudentResult, ...]
     pairs: tuple[LookAlikes, ...]
     methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    in_conditions: Mapping[str, Rate] = field(default_factory=dict)
+
+    @property
+    def named_within_five(self) -> float:
+        """The share of students, 0..1, whom at least one of five frames names, if frames are as different as photos.
+
+        By student: who is hard to name stays so. A student's own rate is drawn to that of all, as if two more photos
+        had shown that, since one or two are held back of each."""
+        usual = self.tpir.value or 0.0
+        rates = np.array([(row.named + 2 * usual) / (row.photos + 2) for row in self.students if row.photos])
+        return float(np.mean(1 - (1 - rates) ** 5)) if len(rates) else 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain and JSON-ready; free of times, so equal for equal data and seed."""
@@ -50,6 +62,8 @@ class EvaluationReport:
             "thresholds": self.measured_thresholds.as_dict(),
             "students": [student.as_dict() for student in self.students],
             "look_alikes": [asdict(pair) for pair in self.pairs],
+            "named_within_five": round(self.named_within_five, 4),
+            "in_conditions": {name: rate.as_dict() for name, rate in self.in_conditions.items()},
             "methods": {name: dict(row) for name, row in self.methods.items()},
         }
 

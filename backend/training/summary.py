@@ -19,6 +19,21 @@ LINE_WIDTH = 100  # characters
 LONGEST_NAME = 24  # characters of an id in a table
 MOST_LISTED = 8  # students, pairs and files of one kind; training_metadata.json has all of them
 
+# By the angle between two students, as a share of the usual one: up to which limit which words are used.
+LIKENESS = (
+    (0.8, "very much alike"),
+    (0.9, "more alike than most people"),
+    (0.96, "a little more alike than most people"),
+    (math.inf, "as different as most people"),
+)
+CONDITION_WORDS = {
+    "mask": "  under a mask",
+    "dark_glasses": "  behind dark glasses",
+    "out_of_focus": "  out of focus",
+}
+ENOUGH_NAMED = 0.8  # of the students in one frame; below it the summary warns
+GOOD_RANKING = 0.9  # rank-1; below it no threshold helps
+
 # In the order in which they deserve a look.
 ISSUE_TITLES = {
     IssueKind.PROBABLE_MISLABEL: "Photos that may show somebody else (used; please look)",
@@ -57,6 +72,7 @@ def summary_text(
     Arguments as for ``training.report.build_report_files``; files: names of what is published beside the model."""
     sections = (
         ("SmartAttendance: training summary", _trained(outcome, how_counts, dataset_dir, issues)),
+        ("This class", _class(outcome)),
         ("How well it recognises", _recognition(outcome, strangers_count)),
         ("Threshold", _threshold(outcome)),
         ("Ways to score, on the same photos", _methods(outcome)),
@@ -92,6 +108,33 @@ def _trained(
         f"Network     {embedder['id']} ({embedder['dimension']} numbers a face, weights "
         f"{embedder['weights_sha256'][:12]}); classifier {config['classifier']}; seed {config['seed']}"
     )
+
+
+def _class(outcome: TrainingOutcome) -> Iterator[str]:
+    """What an instructor has to expect of these students, and what would help them."""
+    report, scale = outcome.report, outcome.thresholds.angle_scale
+    how_alike = next(words for limit, words in LIKENESS if scale < limit)
+    yield f"To the network these students are {how_alike}: {100 * scale:.0f} % of the usual angle lies between two."
+    named, ranked = report.tpir.value or 0.0, report.rank1.value or 0.0
+    yield from _columns(
+        ("Named in one frame", f"{100 * named:.0f} of 100 students"),
+        ("Named within five frames", f"{100 * report.named_within_five:.0f} of 100, if they turn and move meanwhile"),
+        *(
+            (CONDITION_WORDS[name], f"{100 * (rate.value or 0.0):.0f} of 100, as far as a drawing shows")
+            for name, rate in report.in_conditions.items()
+        ),
+    )
+    if ranked < GOOD_RANKING:
+        yield (
+            f"WARNING: this network does not tell these students apart. It ranks the right one first in only "
+            f"{100 * ranked:.0f} of 100 photos. Use another network (--embedder facenet or onnx); more photos alone will "
+            "not do."
+        )
+    elif named < ENOUGH_NAMED:
+        yield (
+            f"WARNING: the camera will name only {100 * named:.0f} of 100 students in one frame. Add photos of them in "
+            "the room's own light, try another network (--embedder), or let a person decide about the others."
+        )
 
 
 def _recognition(outcome: TrainingOutcome, strangers_count: int) -> Iterator[str]:

@@ -22,6 +22,8 @@ from recognizer.classifier import FaceClassifier
 from recognizer.scoring import CONDITION_PREFIX, ConditionGallery, Gallery, build_gallery
 from recognizer.types import EmbedderInfo, FloatArray
 from training.calibration import Thresholds, condition_galleries, find_thresholds, genuine_scores
+from training.conditions import CONDITIONS
+from training.evaluation import Rate
 from training.fitting import CLASSIFIERS, fit_scaler_and_classifier
 from training.measurement import EvaluationReport, measure
 from training.methods import compare_methods
@@ -241,7 +243,20 @@ def _measure_on_held_out(
         config.seed,
     )
     classifier = FaceClassifier(fitted.artifact({}))
-    return measure(classifier, fitted.gallery, fitted.thresholds, probes, truth, unseen, methods)
+    report = measure(classifier, fitted.gallery, fitted.thresholds, probes, truth, unseen, methods)
+    if data.in_conditions is None:
+        return report
+    drawn = data.in_conditions[split.test]
+    return replace(
+        report,
+        in_conditions={name: _named(classifier, drawn[:, i], classes[truth]) for i, name in enumerate(CONDITIONS)},
+    )
+
+
+def _named(classifier: FaceClassifier, probes: FloatArray, names: NDArray[np.str_]) -> Rate:
+    answers = classifier.identify(probes)
+    right = sum(answer.student_id == name for answer, name in zip(answers, names, strict=True))
+    return Rate(right, len(answers))
 
 
 def _second_half(count: int, ids: NDArray[np.str_] | None) -> NDArray[np.bool_]:

@@ -15,6 +15,7 @@ import pytest
 from recognizer.types import EmbedderInfo
 from support.embeddings import DIMENSION, make_people, make_profile, student_ids
 from training.advice import threshold_advice
+from training.evaluation import Rate
 from training.samples import DatasetIssue, IssueKind
 from training.summary import ISSUE_TITLES, LINE_WIDTH, MOST_LISTED, summary_text
 from training.trainer import TrainingConfig, TrainingData, TrainingOutcome, train
@@ -64,6 +65,28 @@ def test_rates_stand_there_with_counts_and_intervals() -> None:
         for words in ("TPIR", "a person to decide", "“Unknown”  ", "somebody else")
     ]
     assert sum(counts) == report.rank1.total
+
+
+def test_a_class_of_which_few_are_named_is_warned_of() -> None:
+    assert "WARNING" not in text_of(outcome_of())
+    assert "as different as most people" in text_of(outcome_of())
+    few = text_of(outcome_of(variety=2.5))
+    named = outcome_of(variety=2.5).report.tpir.value
+    assert f"WARNING: the camera will name only {100 * named:.0f} of 100 students in one frame." in few
+    lost = text_of(outcome_of(variety=6.0))
+    assert "WARNING: this network does not tell these students apart." in lost
+
+
+def test_who_is_hard_to_name_stays_so_in_five_frames() -> None:
+    report = outcome_of(variety=2.5).report
+    assert report.tpir.value < report.named_within_five < 1 - (1 - report.tpir.value) ** 5
+
+
+def test_masked_students_are_counted_where_masks_were_drawn() -> None:
+    assert "under a mask" not in text_of(outcome_of())
+    outcome = outcome_of()
+    masked = replace(outcome, report=replace(outcome.report, in_conditions={"mask": Rate(7, 10)}))
+    assert "70 of 100" in line_with("under a mask", text_of(masked))
 
 
 def test_who_was_trained_and_which_way_the_faces_went() -> None:
