@@ -126,9 +126,9 @@ def _class(outcome: TrainingOutcome) -> Iterator[str]:
     )
     if ranked < GOOD_RANKING:
         yield (
-            f"WARNING: this network does not tell these students apart. It ranks the right one first in only "
-            f"{100 * ranked:.0f} of 100 photos. Use another network (--embedder facenet or onnx); more photos alone will "
-            "not do."
+            "WARNING: this network does not tell these students apart. It ranks the right one first in only "
+            f"{100 * ranked:.0f} of 100 photos. Use another network (--embedder facenet or onnx); more photos alone "
+            "will not do."
         )
     elif named < ENOUGH_NAMED:
         yield (
