@@ -106,7 +106,13 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 }
 
 ENGINES = ("recognizer.engines",)
-IMAGE_MODULES = ("recognizer.images", "recognizer.crops", "recognizer.resampling", "recognizer.drawing")
+IMAGE_MODULES = (
+    "recognizer.images",
+    "recognizer.crops",
+    "recognizer.resampling",
+    "recognizer.drawing",
+    "training.conditions",
+)
 WEB = ("api", "app")
 
 # Packages of others that only some of our modules may import.
