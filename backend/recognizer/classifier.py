@@ -1,11 +1,11 @@
 """Embeddings in, identities out. Two questions:
 
 - Who is it most likely? The student whose gallery is nearest (recognizer/scoring.py). The trained classifier (scaler +
-  SVM or logistic regression) is asked as well: where it puts somebody else first who is nearly as near, it is nobody.
+  SVM or logistic regression) is asked as well: where it prefers another student who is nearly as near, nobody is named.
 - Is it that person at all? The accept score against that student's gallery, and a threshold. A classifier's own
   decision value does not tell strangers from students (see the module's benchmark).
 
-No name is given either where a second student is as close.
+Nor is anybody named where a second student is as close.
 
 Both may be asked about a part of the students only, those of one class. The others stay in sight: a face that would
 be named as one of them without the restriction still is, and whoever one of them is as close to as the best of the

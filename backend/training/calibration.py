@@ -35,7 +35,7 @@ from recognizer.scoring import (
 )
 from recognizer.types import FloatArray
 from training.conditions import CONDITIONS
-from training.profiles import CLASS_LEVEL_SHARE, EmbedderProfile, class_level
+from training.profiles import CLASS_LEVEL_SHARE, EmbedderProfile, class_level, evenly_spread
 
 # The review band reaches down to the score that this many times the permitted strangers pass, ...
 REVIEW_FPIR_FACTOR = 5.0
@@ -50,8 +50,6 @@ REFERENCE = "the people the stranger table was measured on"
 HARDLY_ANY = 100.0
 # Cosines nearer to 1 are taken for this one: between two students it is a mistake, and an angle of 0 divides nothing.
 MOST_ALIKE = 0.999
-# Photos that tell how alike a class is: a bound on memory.
-LEVEL_PHOTOS = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +127,7 @@ def find_thresholds(
     students = int(labels.max()) + 1
     gallery = build_gallery(embeddings, labels, students)
     photos = float(np.exp(np.log(gallery.counts).mean()))
-    # Every photo up to LEVEL_PHOTOS of them, then evenly spread ones: a quantile of millions of pairs needs no more.
-    some = slice(None, None, -(-len(labels) // LEVEL_PHOTOS))
+    some = evenly_spread(len(labels))
     plain = embeddings[some] @ gallery.centroids.T
     scale, reason = _class_scale(plain - gallery.offsets(profile.scoring), labels[some], profile, photos)
     if conditions and students > 1:
@@ -186,12 +183,13 @@ def condition_galleries(
     """The galleries of the same students by condition. embeddings: (n, d), whose ``gallery`` is. in_conditions:
     (n, c, d), the same photos in each of ``CONDITIONS``."""
     students = len(gallery.centroids)
-    plain = class_level(embeddings @ gallery.centroids.T, labels)
+    some = evenly_spread(len(labels))
+    plain = class_level(embeddings[some] @ gallery.centroids.T, labels[some])
     found = {}
     for index, name in enumerate(CONDITIONS):
         drawn = in_conditions[:, index]
         centroids = build_gallery(drawn, labels, students).centroids
-        level = class_level(drawn @ centroids.T, labels)
+        level = class_level(drawn[some] @ centroids.T, labels[some])
         # a condition hides what tells people apart; that it would show more of it is an accident of few photos
         found[name] = ConditionGallery(centroids, max(1.0, _angle_ratio(plain, level)))
     return found

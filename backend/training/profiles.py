@@ -139,8 +139,6 @@ def load_profile(embedder_id: str) -> EmbedderProfile:
 # that between people. FaceNet's and dlib's shares of margin and limit are 0.040 and 0.041, 0.19 and 0.13, of the spread
 # between classes 0.039 and 0.057. The weight is dlib's: FaceNet's 1.4 would be too much for a network like it.
 _MARGIN, _LIMIT, _SPREAD, _WEIGHT, _PRIOR = 0.04, 0.13, 0.057, 0.4, 10.0
-# Photos that tell how alike a class is; evenly spread ones of a large class say the same.
-_LEVEL_PHOTOS = 5000
 
 
 def scaled_constants(own: float, others: float) -> tuple[ScoringParameters, float]:
@@ -162,7 +160,7 @@ def estimated_profile(embeddings: FloatArray, student_ids: NDArray[np.str_], emb
     _, labels = np.unique(student_ids, return_inverse=True)
     students = int(labels.max()) + 1
     gallery = build_gallery(embeddings, labels, students)
-    some = slice(None, None, -(-len(labels) // _LEVEL_PHOTOS))
+    some = evenly_spread(len(labels))
     cosines = embeddings[some] @ gallery.centroids.T
     others = min(float(np.median(cosines[labels[some][:, None] != np.arange(students)])), 1 - 1e-6)
     compactness = gallery.compactness[np.isfinite(gallery.compactness)]
@@ -203,6 +201,13 @@ def _shares_of_angle(table: EmbedderProfile, z: tuple[float, ...], count: int, p
 # (photo, other student) pairs exceed. A tenth is high enough to speak of look-alikes in general and low enough
 # that one pair of twins cannot move it.
 CLASS_LEVEL_SHARE = 0.1
+# Photos that tell how alike a class is: a bound on memory, and a quantile of millions of pairs needs no more.
+LEVEL_PHOTOS = 5000
+
+
+def evenly_spread(photos: int) -> slice:
+    """Which of ``photos`` tell how alike a class is: all up to ``LEVEL_PHOTOS``, then as many evenly spread ones."""
+    return slice(None, None, -(-photos // LEVEL_PHOTOS))
 
 
 def class_level(scores: FloatArray, labels: NDArray[np.integer[Any]]) -> float:
