@@ -68,8 +68,9 @@ class RecognitionSettings:
             Choice(("auto", "facenet", "dlib", "onnx")),
             unit="name",
             help="The network that turns a face into numbers.",
-            reason="`auto` takes the network whose file is named, FaceNet's before the ONNX file; without either, FaceNet "
-            "where its weights can be had, as it is more accurate than dlib's network, which is the last choice.",
+            reason="`auto` takes the network whose file is named, FaceNet's before the ONNX file; without either, "
+            "FaceNet where its weights can be had, as it is more accurate than dlib's network, which is "
+            "the last choice.",
         ),
     )
     allow_download: bool = field(
