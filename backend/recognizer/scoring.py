@@ -119,8 +119,11 @@ CONDITION_PREFIX = "in_"
 def read_conditions(gallery: Mapping[str, NDArray[Any]], scoring: Mapping[str, Any]) -> tuple[ConditionGallery, ...]:
     """The condition galleries of an artifact; none in a file that was made before there were any. Raises KeyError,
     TypeError or ValueError for what cannot be one."""
+    scales = scoring.get("conditions", {})
+    if not isinstance(scales, dict):
+        raise TypeError(f"conditions are a {type(scales).__name__}, not a dict")
     conditions = []
-    for name, scale in scoring.get("conditions", {}).items():
+    for name, scale in scales.items():
         centroids, scale = gallery[CONDITION_PREFIX + name], float(scale)
         if centroids.shape != gallery["centroids"].shape or not np.isfinite(centroids).all() or not 0 < scale < 10:
             raise ValueError(f"the gallery {name!r:.40} does not fit")

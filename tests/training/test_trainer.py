@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from errors import TrainingError
+from errors import ModelFormatError, TrainingError
 from recognizer.artifact import encode
 from recognizer.classifier import FaceClassifier
 from recognizer.erased_student import ErasedStudent, without_student
@@ -79,6 +79,14 @@ def test_a_masked_face_is_known_by_the_masked_gallery_and_a_masked_stranger_is_n
         found.append(np.mean([name == f"S{who:05d}" for name, who in zip(named, truth, strict=True)]))
         assert np.mean([answer.decision is Decision.KNOWN for answer in classifier.identify(strangers)]) <= 0.03
     assert found[1] > max(found[0] + 0.2, 0.8)
+
+
+@pytest.mark.parametrize("conditions", [[], 5, {"mask": "x"}, {"mask": float("nan")}, {"mask": 0.0}, {"beard": 1.0}])
+def test_a_model_whose_conditions_cannot_be_read_is_refused(conditions: Any) -> None:
+    drawn = np.stack([PHOTOS] * len(CONDITIONS), axis=1)
+    artifact = trained(replace(DATA, in_conditions=drawn)).artifact
+    with pytest.raises(ModelFormatError, match="train again"):
+        FaceClassifier(replace(artifact, scoring={**artifact.scoring, "conditions": conditions}))
 
 
 def test_conditions_cost_little_room_and_go_with_an_erased_student() -> None:
