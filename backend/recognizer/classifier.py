@@ -32,8 +32,8 @@ from student_ids import key_of
 MAX_CANDIDATES = 3
 # Old models carry one threshold on their own probability; this share of it opens their review band.
 LEGACY_REVIEW_SHARE = 0.8
-# Where the classifier puts another student first, the nearest one has to lead that one by so many least margins. Among
-# look-alikes and in hard conditions the nearest centroid is right more often than the classifier.
+# Where the classifier prefers another student, the nearest must lead that one by this many times the least margin.
+# Among look-alikes and in hard conditions the nearest centroid is right more often than the classifier.
 CLOSE = 2.0
 # Rosters whose places among the classes are remembered: more than there are lessons at one time in most schools.
 _POOLS = 64

@@ -45,8 +45,8 @@ REVIEW_MIN_WIDTH = 0.75
 # Fewer photos of strangers than this say little about where strangers lie.
 MIN_STRANGERS = 20
 REFERENCE = "the people the stranger table was measured on"
-# The students' limit is never stricter than what lets in a stranger for each so many permitted. Photos of one sitting
-# resemble each other: by them alone it would ask for more than any other photo of the student reaches.
+# The students' limit stops at the score that max_fpir divided by this many strangers reach. Photos of one sitting are
+# so alike that a limit made of them alone would turn away every other photo of the student.
 HARDLY_ANY = 100.0
 # Cosines nearer to 1 are taken for this one: between two students it is a mistake, and an angle of 0 divides nothing.
 MOST_ALIKE = 0.999

@@ -4,8 +4,8 @@ An enrolment photo shows a face as it is. What a network makes of the same face 
 and much nearer to what it makes of the photo with a mask drawn on it. Every photo is therefore embedded in each of
 these conditions as well (recognizer/scoring.py says how the galleries are used).
 
-The drawings differ from photo to photo: nobody knows which masks the class will wear. A gallery of moved photos and one
-of dimmed photos were tried as well: they found no more of either (FaceNet on lfw-dev, benchmarks/conditions.py).
+The drawings differ from photo to photo: nobody knows which masks the class will wear. Galleries of
+moved and of dimmed photos were tried too, and found no more of either (FaceNet on lfw-dev, benchmarks/conditions.py).
 """
 
 from __future__ import annotations

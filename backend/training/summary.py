@@ -114,13 +114,13 @@ def _class(outcome: TrainingOutcome) -> Iterator[str]:
     """What an instructor has to expect of these students, and what would help them."""
     report, scale = outcome.report, outcome.thresholds.angle_scale
     how_alike = next(words for limit, words in LIKENESS if scale < limit)
-    yield f"To the network these students are {how_alike}: {100 * scale:.0f} % of the usual angle lies between two."
+    yield f"To the network these students look {how_alike}: the angle between two is {100 * scale:.0f} % of the usual."
     named, ranked = report.tpir.value or 0.0, report.rank1.value or 0.0
     yield from _columns(
         ("Named in one frame", f"{100 * named:.0f} of 100 students"),
         ("Named within five frames", f"{100 * report.named_within_five:.0f} of 100, if they turn and move meanwhile"),
         *(
-            (CONDITION_WORDS[name], f"{100 * (rate.value or 0.0):.0f} of 100, as far as a drawing shows")
+            (CONDITION_WORDS[name], f"{100 * (rate.value or 0.0):.0f} of 100, measured on drawings")
             for name, rate in report.in_conditions.items()
         ),
     )
@@ -128,7 +128,7 @@ def _class(outcome: TrainingOutcome) -> Iterator[str]:
         yield (
             "WARNING: this network does not tell these students apart. It ranks the right one first in only "
             f"{100 * ranked:.0f} of 100 photos. Use another network (--embedder facenet or onnx); more photos alone "
-            "will not do."
+            "will not help."
         )
     elif named < ENOUGH_NAMED:
         yield (
@@ -212,7 +212,7 @@ def _threshold(outcome: TrainingOutcome) -> Iterator[str]:
             "on a folder of people with --measure-network DIR, or give photos of strangers with --unknown FOLDER."
         )
     reason = thresholds.scale_reason[:1].upper() + thresholds.scale_reason[1:]
-    scaled = f" The strangers' limit lies at {100 * thresholds.angle_scale:.0f} % of the table's angle."
+    scaled = f" The angle of the strangers' limit is {100 * thresholds.angle_scale:.0f} % of the table's."
     yield f"{reason}." + (scaled if thresholds.angle_scale != 1 else "")
     yield f"A person is asked about {100 * thresholds.expected_review:.2g} % of strangers, by expectation."
     yield f"(The rates above were measured on a model trained on fewer photos; it named from {measured.accept:.4f}.)"

@@ -43,7 +43,7 @@ class _NoFaceNetworkError(Exception):
 def _input(model: ov.Model, recipe: OnnxRecipe) -> tuple[str, int]:
     """Layout and size of the only input."""
     if len(model.inputs) != 1:
-        raise _NoFaceNetworkError(f"it has {len(model.inputs)} inputs, and pictures of faces are the only one allowed")
+        raise _NoFaceNetworkError(f"it has {len(model.inputs)} inputs, and only one is allowed: pictures of faces")
     taken, shape = model.inputs[0], model.inputs[0].partial_shape
     if taken.element_type.get_type_name() not in _FLOATS:
         raise _NoFaceNetworkError(
