@@ -59,18 +59,18 @@ def test_what_comes_and_goes_is_no_line_each_time(caplog: pytest.LogCaptureFixtu
     assert [" back " in line for line in lines] == [False, True] * (len(lines) // 2)
 
 
-def test_what_ray_and_serve_say_of_what_is_lost_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_ray_and_serve_say_of_what_is_lost_is_one_line(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     link = Link(None)
     serve = logging.getLogger("ray.serve")
-    serve.addFilter(link._heard)
-    try:
-        for _ in range(50):
-            link._reported({"lines": ["Raylet is terminated.\nand a page of its log"], "is_err": True}, False)
-            serve.warning("a replica died")
-            try:
-                raise ConnectionError("not connected")
-            except ConnectionError:
-                serve.exception("Failed to run metrics task")
-    finally:
-        serve.removeFilter(link._heard)
+    # alone: the links of other tests in this process hear as well
+    monkeypatch.setattr(serve, "filters", [link._heard])
+    for _ in range(50):
+        link._reported({"lines": ["Raylet is terminated.\nand a page of its log"], "is_err": True}, False)
+        serve.warning("a replica died")
+        try:
+            raise ConnectionError("not connected")
+        except ConnectionError:
+            serve.exception("Failed to run metrics task")
     assert said(caplog) == ["the cluster: Ray reports: Raylet is terminated."]

@@ -11,7 +11,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,15 @@ from support.tcp_proxy import interruptible
 CLIENTS, STUDENTS, FRAMES, KILLED_AFTER = 4, 40, 60, 22
 
 
-def post(address: str, token: str, path: str, body: bytes, key: str) -> int | None:
-    """The status of the answer; None when there was none."""
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "image/png", "Idempotency-Key": key}
+def post(address: str, token: str, path: str, body: bytes, number: int, begun: datetime) -> int | None:
+    """The status of the answer; None when there was none. Frames are captured a tenth of a second apart from ``begun``
+    on, however slow this machine is: only frames of a few seconds mark a student together."""
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "Content-Type": "image/png",
+        "Idempotency-Key": f"frame {number}",
+        "X-Captured-At": (begun + timedelta(seconds=number / 10)).isoformat(),
+    }
     request = urllib.request.Request(f"{address}/api/v1{path}", body, headers)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
@@ -69,8 +75,8 @@ def pictures() -> list[bytes]:
 
 
 @pytest.fixture
-def lesson(database_url: str, tmp_path: Path) -> Iterator[tuple[Service, int, str]]:
-    """A class whose session is open now, and the token of an admin."""
+def lesson(database_url: str, tmp_path: Path) -> Iterator[tuple[Service, int, str, datetime]]:
+    """A class whose session is open now, the token of an admin, and when the session was opened."""
     clock = FrozenClock(SystemClock().now() - timedelta(minutes=1))
     service = make_service(make_settings(tmp_path, database_url), clock)
     course = service.course()
@@ -82,22 +88,22 @@ def lesson(database_url: str, tmp_path: Path) -> Iterator[tuple[Service, int, st
         values = {"name": "camera", "shown": token[:8], "scopes": [str(scope) for scope in Scope]}
         values |= {"created_at": clock.now(), "expires_at": clock.now() + timedelta(days=1)}
         db.add(ApiToken(user_id=user, secret_sha256=sha256_of(token), **values))
-    yield service, session, token
+    yield service, session, token, clock.now()
     service.database.close()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_what_was_acknowledged_is_there_after_a_kill(
-    lesson: tuple[Service, int, str], database_url: str, tmp_path: Path
+    lesson: tuple[Service, int, str, datetime], database_url: str, tmp_path: Path
 ) -> None:
-    service, session, token = lesson
+    service, session, token, begun = lesson
     path, sent = f"/sessions/{session}/frames", pictures()
     acknowledged: set[int] = set()
     lock, enough = threading.Lock(), threading.Event()
 
     def client(address: str, numbers: list[int]) -> None:
         for number in numbers:
-            status = post(address, token, path, sent[number], f"frame {number}")
+            status = post(address, token, path, sent[number], number, begun)
             if status is None:
                 return
             assert status == 200
@@ -123,7 +129,7 @@ def test_what_was_acknowledged_is_there_after_a_kill(
     # the clients send again what was not acknowledged; what was kept of it all the same does not count twice
     with running(tmp_path, database_url) as (_, address):
         for number in range(FRAMES):
-            assert post(address, token, path, sent[number], f"frame {number}") == 200
+            assert post(address, token, path, sent[number], number, begun) == 200
     after = check(service, {f"frame {number}" for number in range(FRAMES)})
     assert {key: value for key, value in after.items() if key in kept} == kept
     with service.database.reading() as db:
@@ -135,9 +141,9 @@ def test_what_was_acknowledged_is_there_after_a_kill(
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("silent", [False, True], ids=["refuses", "falls silent"])
 def test_while_the_database_is_away_two_servers_answer_503_and_nothing_acknowledged_is_lost(
-    lesson: tuple[Service, int, str], database_url: str, tmp_path: Path, silent: bool
+    lesson: tuple[Service, int, str, datetime], database_url: str, tmp_path: Path, silent: bool
 ) -> None:
-    service, session, token = lesson
+    service, session, token, begun = lesson
     path, sent = f"/sessions/{session}/frames", pictures()
     turns: queue.Queue[int] = queue.Queue()
     for number in range(FRAMES):
@@ -154,7 +160,7 @@ def test_while_the_database_is_away_two_servers_answer_503_and_nothing_acknowled
                 return
             status = None
             while status != 200:
-                status = post(address, token, path, sent[number], f"frame {number}")
+                status = post(address, token, path, sent[number], number, begun)
                 with change:
                     statuses.append(status)
                     if status == 200:
