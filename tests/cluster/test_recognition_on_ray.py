@@ -183,7 +183,9 @@ def test_without_a_model_faces_are_found_and_the_first_is_taken_into_use(
         few.recognize(image)
     artifact, _ = load_artifact(settings.model_dir / MODEL_FILE)
     publish(tmp_path_factory.getbasetemp() / "empty-model", artifact, {})
-    few.reload()
+    deadline = time.monotonic() + 60  # it waits a moment only; the recognizer may still be importing what reads models
+    while few.reload().current is None:
+        assert time.monotonic() < deadline, few.model_status()
     assert few.recognize(image).model_version == artifact.model_version
 
 
