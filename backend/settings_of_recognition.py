@@ -65,12 +65,13 @@ class RecognitionSettings:
     embedder: str = field(
         default="auto",
         metadata=about(
-            Choice(("auto", "facenet", "dlib", "onnx")),
+            Choice(("auto", "facenet", "dlib", "both", "onnx")),
             unit="name",
             help="The network that turns a face into numbers.",
             reason="`auto` takes the network whose file is named, FaceNet's before the ONNX file; without either, "
             "FaceNet where its weights can be had, as it is more accurate than dlib's network, which is "
-            "the last choice.",
+            "the last choice. A training with `auto` uses both together where its class is recognised better so, "
+            "and a server follows the model.",
         ),
     )
     allow_download: bool = field(

@@ -23,7 +23,7 @@ from recognizer.drawing import annotate, check_savable, save_picture
 from recognizer.durable_files import write_atomically
 from recognizer.images import ImageLimits, read_picture
 from recognizer.pipeline import FaceRecognizer
-from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
+from recognizer.weights import EMBEDDERS, WeightsFile, default_cache_dir, resolve_weights
 from training.dataset import scan
 from training.opened_model import OpenedModel, open_model
 from training.progress import ProgressBar
@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--embedder",
-        choices=("auto", "facenet", "dlib", "onnx"),
+        choices=("auto", *EMBEDDERS),
         default="auto",
         help="the network to use; auto, the default, is the one that the model was trained with",
     )
@@ -220,7 +220,7 @@ class _Command:
         with ProgressBar("FaceNet weights", unit="B") as progress:
             return resolve_weights(
                 embedder_id,
-                facenet_file=(given if embedder_id == "facenet" else None) or settings.facenet_weights,
+                facenet_file=(given if embedder_id in ("facenet", "both") else None) or settings.facenet_weights,
                 onnx_file=(given if embedder_id == "onnx" else None) or settings.onnx_weights,
                 cache_dir=self._cache_dir,
                 allow_download=settings.allow_download,

@@ -26,7 +26,7 @@ from recognizer.compute import Compute, compute_of
 from recognizer.detector import DetectorConfig
 from recognizer.durable_files import write_atomically
 from recognizer.images import ImageLimits
-from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
+from recognizer.weights import EMBEDDERS, WeightsFile, default_cache_dir, resolve_weights, with_dlib
 from training.network_measurement import measure_network
 from training.production import EmbedElsewhere, TrainingJob, TrainingResult, run_training
 from training.progress import ProgressFile, Shown
@@ -135,8 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--embedder",
-        choices=("auto", "facenet", "dlib", "onnx"),
-        help="the network that turns a face into numbers (default: SMARTATTENDANCE_EMBEDDER)",
+        choices=("auto", *EMBEDDERS),
+        help="the network that turns a face into numbers, both for FaceNet and dlib's together "
+        "(default: SMARTATTENDANCE_EMBEDDER)",
     )
     parser.add_argument(
         "--weights",
@@ -273,6 +274,7 @@ def _job(arguments: argparse.Namespace, settings: Settings, config: TrainingConf
         output_dir=arguments.output or settings.model_dir,
         config=config,
         find_weights=_Weights(arguments, settings, shown),
+        compare=(arguments.embedder or settings.embedder) == "auto",
         cache_dir=None if arguments.no_cache else settings.cache_dir or default_cache_dir(),
         detector=DetectorConfig(
             min_face_size=settings.min_face_size,
@@ -325,7 +327,7 @@ class _Weights:
             _say("--weights names another network's file and is not used: the embedder is dlib.")
         is_onnx = embedder == "onnx"
         with self.show("FaceNet weights", unit="B") as progress:
-            return resolve_weights(
+            found = resolve_weights(
                 embedder,
                 facenet_file=(None if is_onnx else given) or self.settings.facenet_weights,
                 onnx_file=(given if is_onnx else None) or self.settings.onnx_weights,
@@ -334,6 +336,7 @@ class _Weights:
                 progress=progress,
                 announce=_say,
             )
+        return with_dlib(found) if embedder == "auto" and found.embedder_id == "facenet" else found
 
 
 def _say(line: str) -> None:

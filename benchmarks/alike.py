@@ -1,6 +1,6 @@
 """Classes of people whom the network finds alike: does the threshold that training chose keep what it states?
 
-    python benchmarks/alike.py [--embedder facenet dlib] [--photos 5 10] [--starts 10] [--json FILE]
+    python benchmarks/alike.py [--embedder facenet dlib both] [--photos 5 10] [--starts 10] [--json FILE]
 
 Three kinds of classes, the threshold chosen at 1 % strangers (--threshold-percentile 100, so that only the cap on
 strangers binds):
@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lfw import MISLABELLED, STUDENT_PHOTOS, Faces, load
+from lfw import EMBEDDERS, MISLABELLED, STUDENT_PHOTOS, Faces, load
 from openset import Drawn, draw, draw_class, fit, scores
 from recognizer.scoring import build_gallery
 from recognizer.types import FloatArray
@@ -124,7 +124,7 @@ def show(row: dict[str, Any]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--embedder", nargs="+", choices=("facenet", "dlib"), default=["facenet", "dlib"])
+    parser.add_argument("--embedder", nargs="+", choices=EMBEDDERS, default=EMBEDDERS)
     parser.add_argument("--photos", nargs="+", type=int, default=[5, 10])
     parser.add_argument("--starts", type=int, default=10, help="most alike and random classes of each size")
     parser.add_argument("--json", type=Path)

@@ -1,6 +1,6 @@
 """Students under masks, behind dark glasses, out of focus and so on: what the product's model makes of them.
 
-    python benchmarks/conditions.py [--embedder facenet dlib] [--json FILE]
+    python benchmarks/conditions.py [--embedder facenet dlib both] [--json FILE]
 
 lfw-dev's 79 students, ten photos each to train, up to six others as probes; everybody else is a stranger, with one
 photo. All are shown as they are, the probes and every fourth stranger also in nine conditions
@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lfw import MISLABELLED, ROOT, STUDENT_PHOTOS, Faces, build, load, test_data
+from lfw import EMBEDDERS, MISLABELLED, ROOT, STUDENT_PHOTOS, Faces, build, load, test_data
 from openset import Drawn, fit, scores_of
 from probe_drawings import DRAWINGS, VERSION, drawn
 from recognizer.assembly import build_detector
@@ -197,7 +197,7 @@ def _cell(value: str | Rate) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--embedder", nargs="+", choices=("facenet", "dlib"), default=["facenet", "dlib"])
+    parser.add_argument("--embedder", nargs="+", choices=EMBEDDERS, default=EMBEDDERS)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     start = time.perf_counter()

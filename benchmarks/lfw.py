@@ -35,6 +35,7 @@ from training.profiles import load_profile  # noqa: E402
 from training.progress import ProgressBar  # noqa: E402
 from training.trainer import TrainingConfig, TrainingData, train  # noqa: E402
 
+EMBEDDERS = ("facenet", "dlib", "both")
 STUDENT_PHOTOS = 10
 ANYHOW = Compute()
 

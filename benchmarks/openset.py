@@ -1,6 +1,6 @@
 """Open-set identification on lfw-dev: the accuracy of the product's own training code on people it has never seen.
 
-    python benchmarks/openset.py [--embedder facenet dlib] [--seeds 5] [--classes 20] [--json FILE]
+    python benchmarks/openset.py [--embedder facenet dlib both] [--seeds 5] [--classes 20] [--json FILE]
 
 First table: 79 students, 10 or 5 photos each to train, their other photos as probes, everybody else a stranger.
 Mean over the seeds (each draws other photos), 95 % intervals from all probes together.
@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedder_profile import profile_of
-from lfw import MISLABELLED, Faces, load
+from lfw import EMBEDDERS, MISLABELLED, Faces, load
 from recognizer.classifier import FaceClassifier
 from recognizer.types import EmbedderInfo, FloatArray
 from training.evaluation import OpenSetScores, Rate
@@ -120,7 +120,7 @@ def _mean(rates: list[Rate]) -> dict[str, Any]:
 def methods(faces: Faces, seeds: int) -> dict[str, list[float]]:
     """Ways to score an embedding, on the same splits (10 photos): rank-1, TPIR at 1 % and 0.1 %."""
     table: dict[str, list[list[float]]] = {}
-    profile = load_profile("facenet" if faces.embeddings.shape[1] == 512 else "dlib")
+    profile = load_profile({512: "facenet", 128: "dlib", 640: "both"}[faces.embeddings.shape[1]])
     for seed in range(seeds):
         drawn = draw(faces, STUDENTS, 10, np.random.default_rng(seed))
         outcome, _ = fit(faces, drawn, profile, TrainingConfig(seed=seed))
@@ -201,7 +201,7 @@ def thresholds(
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--embedder", nargs="+", choices=("facenet", "dlib"), default=["facenet", "dlib"])
+    parser.add_argument("--embedder", nargs="+", choices=EMBEDDERS, default=EMBEDDERS)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--classes", type=int, default=20)
     parser.add_argument("--json", type=Path)

@@ -32,7 +32,7 @@ import recognizer.engines.facenet_pytorch_import  # noqa: F401  (first, as it le
 from recognizer.assembly import build_detector, build_embedder
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.embeddings import FaceEmbedder
-from recognizer.weights import WeightsFile, resolve_weights
+from recognizer.weights import WeightsFile, resolve_weights, two_networks
 from support.compute import COMPUTE
 from support.databases import empty, postgres_database, sqlite_database
 from support.given_data import VARIABLE, given_data
@@ -211,6 +211,11 @@ def facenet_embedder(facenet_weights: WeightsFile) -> FaceEmbedder:
 @pytest.fixture(scope="session")
 def dlib_embedder(dlib_weights: WeightsFile) -> FaceEmbedder:
     return build_embedder(dlib_weights, COMPUTE)
+
+
+@pytest.fixture(scope="session")
+def both_embedder(facenet_weights: WeightsFile, dlib_weights: WeightsFile) -> FaceEmbedder:
+    return build_embedder(two_networks(facenet_weights, dlib_weights), COMPUTE)
 
 
 @pytest.fixture(scope="session")

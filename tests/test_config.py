@@ -72,7 +72,7 @@ def test_empty_variable_counts_as_not_set(text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "allowed"),
     [
-        ("embedder", "arcface", "auto, facenet, dlib or onnx"),
+        ("embedder", "arcface", "auto, facenet, dlib, both or onnx"),
         ("device", "cuda:9x", "auto, cpu, cuda or mps"),
         ("allow_download", "maybe", "true or false"),
         ("threads", "-1", "a whole number from 0 to 1024 (processor cores)"),

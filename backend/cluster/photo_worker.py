@@ -69,14 +69,16 @@ class PhotoWorker:
     def _loaded(self) -> LocalEmbedding:
         weights, method = self._method.weights, self._method
         try:
-            if file_sha256(weights.path) != weights.sha256:
-                raise _UnusableError(
-                    f"{weights.path} holds other weights than here; copy that file to the same place on every machine"
-                )
+            for each in weights.networks:
+                if file_sha256(each.path) != each.sha256:
+                    raise _UnusableError(
+                        f"{each.path} holds other weights than here; copy that file to the same place on every machine"
+                    )
         except OSError as error:
             raise _UnusableError(
-                f"the weights {weights.path} cannot be read ({error.strerror or error}); put them at the same place on "
-                "every machine, or name a file on storage that all of them have mounted, with --weights"
+                f"the weights {error.filename or weights.path} cannot be read ({error.strerror or error}); put them at "
+                "the same place on every machine, or name a file on storage that all of them have mounted, with "
+                "--weights"
             ) from error
         if not self._dataset.is_dir():
             raise _UnusableError(

@@ -20,7 +20,7 @@ def choose(settings: Settings, say: Callable[[str], None]) -> dict[str, Any]:
     found = _downloaded_before(settings) or _resolve(settings, say)
     return {
         "embedder": found.embedder_id,
-        "facenet_weights": str(found.path) if found.embedder_id == "facenet" else None,
+        "facenet_weights": str(found.path) if found.embedder_id in ("facenet", "both") else None,
         "onnx_weights": str(found.path) if found.embedder_id == "onnx" else None,
     }
 
@@ -46,7 +46,7 @@ def remark(settings: Settings, choice: Mapping[str, Any]) -> str | None:
 
 
 def _downloaded_before(settings: Settings) -> WeightsFile | None:
-    if settings.embedder in ("dlib", "onnx") or (settings.facenet_weights or settings.onnx_weights) is not None:
+    if settings.embedder in ("dlib", "both", "onnx") or (settings.facenet_weights or settings.onnx_weights) is not None:
         return None
     try:
         return resolve_weights(

@@ -21,15 +21,16 @@ _SHOWN_OF_A_HASH = 12
 
 
 def wanted(case: Case) -> str:
-    """``facenet``, ``dlib``, ``onnx`` or ``auto``: the setting, what the model in use was trained with, or the network
-    whose file is named."""
+    """``auto`` or one of ``EMBEDDERS``: the setting, what the model in use was trained with, or the network whose file
+    is named."""
     from diagnosis.model import artifact
+    from recognizer.weights import EMBEDDERS
 
     if case.settings.embedder != "auto":
         return case.settings.embedder
     model = artifact(case)
     needed = None if model is None else model.embedder
-    if needed is not None and needed.id in ("facenet", "dlib", "onnx"):
+    if needed is not None and needed.id in EMBEDDERS:
         return needed.id
     return "onnx" if case.settings.onnx_weights is not None and case.settings.facenet_weights is None else "auto"
 
@@ -44,11 +45,16 @@ def usable(case: Case) -> WeightsFile | None:
     """The weights that the server would use, as far as they are here; None when there are none."""
 
     def find_out() -> WeightsFile | None:
+        from recognizer.weights import two_networks
+
         choice = wanted(case)
         if choice == "onnx":
             of_onnx = _onnx(case)
             return None if isinstance(of_onnx, str) else of_onnx
         found = _facenet(case) if choice != "dlib" else None
+        if choice == "both":
+            dlib = _dlib()
+            return two_networks(found, dlib) if found is not None and dlib is not None else None
         if found is None and (choice == "dlib" or (choice == "auto" and case.settings.facenet_weights is None)):
             found = _dlib()
         return found
@@ -83,7 +89,7 @@ def dlib(case: Case) -> Iterator[Finding]:
     from recognizer.weights import DLIB_PACKAGE
 
     choice = wanted(case)
-    needed = choice == "dlib" or (choice == "auto" and _facenet(case) is None)
+    needed = choice in ("dlib", "both") or (choice == "auto" and _facenet(case) is None)
     if choice in ("facenet", "onnx"):
         return
     reinstall = remedies.pip_install("--force-reinstall", "--no-deps", DLIB_PACKAGE)
@@ -126,7 +132,9 @@ def in_use(case: Case) -> Iterator[Finding]:
             "Do what is said of it above.",
         )
         return
-    name = {"facenet": "FaceNet", "dlib": "dlib's network"}.get(found.embedder_id, "the ONNX network")
+    name = {"facenet": "FaceNet", "dlib": "dlib's network", "both": "FaceNet and dlib's network together"}.get(
+        found.embedder_id, "the ONNX network"
+    )
     why = (
         "the model was trained with it"
         if case.settings.embedder == "auto" and wanted(case) != "auto"
@@ -153,11 +161,11 @@ def _official(case: Case, choice: str) -> Iterator[Finding]:
             "facenet_missing",
             "FaceNet",
             f"{wrong}; the next start or training tries to download it ({OFFICIAL_FACENET.size / 1e6:.0f} MB, once)"
-            + ("" if choice == "facenet" else ", and uses dlib's network where that fails"),
+            + ("" if choice in ("facenet", "both") else ", and uses dlib's network where that fails"),
             f"Nothing, where this machine reaches the internet. Elsewhere: {fetch[0].lower()}{fetch[1:]}.",
         )
-    elif choice == "facenet":
-        reason = "SMARTATTENDANCE_EMBEDDER asks for it" if case.settings.embedder == "facenet" else "the model needs it"
+    elif choice in ("facenet", "both"):
+        reason = "SMARTATTENDANCE_EMBEDDER asks for it" if case.settings.embedder == choice else "the model needs it"
         yield problem(
             "facenet_missing",
             "FaceNet",

@@ -24,9 +24,8 @@ from recognizer.loader import ClassifierLoader, LoaderStatus
 from recognizer.pipeline import MAX_FACES, FaceRecognizer
 from recognizer.reading import load_artifact
 from recognizer.types import DetectedFace, EmbedderInfo, RecognitionResult, RGBImage
-from recognizer.weights import WeightsFile
+from recognizer.weights import EMBEDDERS, WeightsFile
 
-EMBEDDERS = ("facenet", "dlib", "onnx")
 _WARM_UP_ROUNDS = 2
 _CROWDS = (1, 2, 4, 8)  # faces; with their mirror images twice as many crops
 
@@ -35,9 +34,9 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LiveConfig:
-    """model_dir: where training publishes. embedder: ``facenet``, ``dlib``, ``onnx`` or ``auto`` for the one that the
-    model there was trained with, or the best there is where there is none yet. poll_seconds: between two looks for a
-    new model."""
+    """model_dir: where training publishes. embedder: one of ``EMBEDDERS``, or ``auto`` for the one that the model
+    there was trained with, or the best there is where there is none yet. poll_seconds: between two looks for a new
+    model."""
 
     model_dir: Path
     embedder: str = "auto"
@@ -65,7 +64,7 @@ class LiveRecognizer:
     """
 
     def __init__(self, config: LiveConfig, find_weights: Callable[[str], WeightsFile]) -> None:
-        """find_weights: gives the weights of ``facenet``, ``dlib``, ``onnx`` or ``auto``."""
+        """find_weights: gives the weights of ``facenet``, ``dlib``, ``both``, ``onnx`` or ``auto``."""
         self._config, self._find_weights = config, find_weights
         self._lock = threading.Lock()
         self._networks: _Networks | None = None

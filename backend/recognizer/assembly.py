@@ -15,7 +15,7 @@ import numpy as np
 
 from errors import ConfigurationError, WeightsError
 from recognizer.compute import Compute
-from recognizer.crops import DLIB_RECIPE, FACENET_RECIPE, CropRecipe
+from recognizer.crops import BOTH_RECIPE, DLIB_RECIPE, FACENET_RECIPE, CropRecipe
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.drawn_face import drawn_face
 from recognizer.embeddings import FaceEmbedder, l2_normalise
@@ -23,9 +23,10 @@ from recognizer.engines import choice
 from recognizer.engines.base import DetectionEngine, Detections, EmbeddingEngine
 from recognizer.engines.mtcnn_weights import NETWORKS, mtcnn_sha256
 from recognizer.engines.shared_batches import SharedBatches
+from recognizer.engines.two_networks import TwoNetworks
 from recognizer.onnx_files import OnnxRecipe
 from recognizer.types import BoundingBox, FloatArray, RGBImage
-from recognizer.weights import NAMED_BY, WeightsFile
+from recognizer.weights import EMBEDDERS, NAMED_BY, WeightsFile
 
 ANYHOW = Compute()
 MTCNN = "mtcnn"
@@ -79,6 +80,8 @@ def build_detector(config: DetectorConfig, compute: Compute = ANYHOW) -> FaceDet
 def build_embedder(weights: WeightsFile, compute: Compute = ANYHOW) -> FaceEmbedder:
     """The network that ``weights`` belong to, with its crop recipe. Raises WeightsError when the file is not that
     network's, ConfigurationError for an unknown embedder, or when ``compute`` asks for what there is not."""
+    if weights.parts:
+        return _two_networks(weights, compute)
     if weights.embedder_id == "facenet":
         recipe = FACENET_RECIPE
     elif weights.embedder_id == "dlib":
@@ -86,13 +89,36 @@ def build_embedder(weights: WeightsFile, compute: Compute = ANYHOW) -> FaceEmbed
     elif weights.onnx is not None:
         return _onnx_embedder(weights, weights.onnx, _for_onnx(compute))
     else:
-        raise ConfigurationError(f"no embedder is called {weights.embedder_id!r}; there are facenet, dlib and onnx")
-    return _chosen(weights, recipe, _embedding_engines(weights, recipe, compute), compute)
+        raise ConfigurationError(f"no embedder is called {weights.embedder_id!r}; there are {', '.join(EMBEDDERS)}")
+    return _embedder(weights, recipe, *_chosen(weights, recipe, _embedding_engines(weights, recipe, compute), compute))
+
+
+def _embedder(weights: WeightsFile, recipe: CropRecipe, engine: EmbeddingEngine, chosen: choice.Choice) -> FaceEmbedder:
+    return FaceEmbedder(weights.embedder_id, engine, recipe, weights.sha256, chosen)
+
+
+_AND = " and "
+"""Between the names of two networks' engines."""
+
+
+def _two_networks(weights: WeightsFile, compute: Compute) -> FaceEmbedder:
+    engines = compute.engine.split(_AND) if _AND in compute.engine else [compute.engine] * 2
+    parts = [
+        _chosen(part, recipe, _embedding_engines(part, recipe, each), each)
+        for part, recipe, each in zip(
+            weights.parts,
+            (FACENET_RECIPE, DLIB_RECIPE),
+            (replace(compute, engine=engine) for engine in engines),
+            strict=True,
+        )
+    ]
+    engine = TwoNetworks(*(engine for engine, _ in parts))
+    return _embedder(weights, BOTH_RECIPE, engine, choice.Choice(_AND.join(chosen.engine for _, chosen in parts), {}))
 
 
 def _chosen(
     weights: WeightsFile, recipe: CropRecipe, engines: dict[str, Callable[[], EmbeddingEngine]], compute: Compute
-) -> FaceEmbedder:
+) -> tuple[EmbeddingEngine, choice.Choice]:
     try:
         engine, chosen = choice.built(
             choice.Network(
@@ -109,13 +135,14 @@ def _chosen(
         if weights.embedder_id == "facenet":
             raise WeightsError(f"{error}. {NAMED_BY}") from error
         raise
-    return FaceEmbedder(weights.embedder_id, SharedBatches(engine), recipe, weights.sha256, chosen)
+    return SharedBatches(engine), chosen
 
 
 def was_measured(weights: WeightsFile, compute: Compute) -> bool:
     """Whether building the networks would find an engine that was chosen earlier, and not measure now."""
     of_embedder = compute if weights.onnx is None else _for_onnx(compute)
-    networks = ((MTCNN, mtcnn_sha256(), compute), (weights.network, weights.sha256, of_embedder))
+    networks = [(MTCNN, mtcnn_sha256(), compute)]
+    networks += [(each.network, each.sha256, of_embedder) for each in weights.networks]
     return all(_was_measured(*network) for network in networks)
 
 
@@ -151,7 +178,8 @@ def _onnx_embedder(weights: WeightsFile, described: OnnxRecipe, compute: Compute
         choice.OPENVINO_BF16: partial(build, "bf16"),
     }
     try:
-        return _chosen(weights, described.for_size(size), engines, compute)
+        recipe = described.for_size(size)
+        return _embedder(weights, recipe, *_chosen(weights, recipe, engines, compute))
     except RuntimeError as error:
         raise WeightsError(f"OpenVINO cannot compute {weights.path} ({reason(error)}); export it again") from error
 

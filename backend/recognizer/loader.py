@@ -272,7 +272,8 @@ def check_embedder(artifact: ClassifierArtifact, embedder: EmbedderInfo) -> None
 
 
 def _remedy(trained: EmbedderInfo, embedder: EmbedderInfo) -> str:
-    setting = {"facenet": "SMARTATTENDANCE_FACENET_WEIGHTS", "onnx": "SMARTATTENDANCE_ONNX_WEIGHTS"}.get(trained.id)
+    facenet = "SMARTATTENDANCE_FACENET_WEIGHTS"
+    setting = {"facenet": facenet, "both": facenet, "onnx": "SMARTATTENDANCE_ONNX_WEIGHTS"}.get(trained.id)
     weights = f"give the weights it was trained with by the setting {setting}"
     if trained.id == embedder.id:
         return weights if setting else "activate a version trained with these weights"

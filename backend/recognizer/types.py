@@ -188,7 +188,7 @@ class RecognitionResult:
 class EmbedderInfo:
     """Which function turned crops into embeddings. Two models are comparable only when this is the same.
 
-    id: ``facenet``, ``dlib`` or ``onnx``. weights_sha256: of the file the weights came from. dimension: of an
+    id: ``facenet``, ``dlib``, ``both`` or ``onnx``. weights_sha256: of the file the weights came from. dimension: of an
     embedding. crop_recipe: how a face is cut out, as plain numbers, strings and lists. signature: (dimension,) float32,
     the embedding of a fixed synthetic picture - equal for two files that hold the same network.
     """

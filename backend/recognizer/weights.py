@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import importlib.util
 import json
@@ -44,16 +45,26 @@ DLIB_PACKAGE = "face_recognition_models"
 DLIB_FILE = "dlib_face_recognition_resnet_model_v1.dat"
 
 
+EMBEDDERS = ("facenet", "dlib", "both", "onnx")
+
+
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
-    """embedder_id: ``facenet``, ``dlib`` or ``onnx``. sha256: of the file, lower-case hex. origin: in words. onnx: how
-    an ONNX network wants its faces, None for the others."""
+    """embedder_id: ``facenet``, ``dlib``, ``both`` or ``onnx``. sha256: of the file, lower-case hex. origin: in words.
+    onnx: how an ONNX network wants its faces, None for the others. parts: the files of FaceNet and dlib's network where
+    both are used, else empty; ``path`` is then FaceNet's, and ``sha256`` of their two hashes."""
 
     embedder_id: str
     path: Path
     sha256: str
     origin: str
     onnx: OnnxRecipe | None = None
+    parts: tuple[WeightsFile, ...] = ()
+
+    @property
+    def networks(self) -> tuple[WeightsFile, ...]:
+        """The file of each network: one, or ``parts``."""
+        return self.parts or (self,)
 
     @property
     def network(self) -> str:
@@ -88,20 +99,23 @@ def resolve_weights(
     """The weights of the embedder that ``choice`` asks for.
 
     facenet: ``facenet_file`` if the user named one, else the official file in ``cache_dir``, which is downloaded
-    if it is not there and ``allow_download`` holds. dlib: the file in the package face_recognition_models.
-    onnx: ``onnx_file``, with the recipe beside it. auto: the network whose file the user named, else FaceNet where its
-    weights are or can be had, else dlib. announce: takes lines for the user; progress:
-    takes bytes done and bytes in all during a download. Raises WeightsError saying what to do, and
-    ConfigurationError for another choice.
+    if it is not there and ``allow_download`` holds. dlib: the file in the package face_recognition_models. both: these
+    two. onnx: ``onnx_file``, with the recipe beside it. auto: the network whose file the user named, else FaceNet where
+    its weights are or can be had, else dlib. announce: takes lines for the user; progress: takes bytes done and bytes
+    in all during a download. Raises WeightsError saying what to do, and ConfigurationError for another choice.
     """
     if choice == "dlib":
         return _dlib()
     if choice == "facenet":
         return _facenet(facenet_file, cache_dir, allow_download, progress, announce)
+    if choice == "both":
+        return two_networks(_facenet(facenet_file, cache_dir, allow_download, progress, announce), _dlib())
     if choice == "onnx":
         return _onnx(onnx_file)
     if choice != "auto":
-        raise ConfigurationError(f"the embedder must be auto, facenet, dlib or onnx, got {choice!r}")
+        raise ConfigurationError(
+            f"the embedder must be auto, {', '.join(EMBEDDERS[:-1])} or {EMBEDDERS[-1]}, got {choice!r}"
+        )
     if facenet_file is not None:
         # Somebody who names a file wants that network; a typing error must not end in another one.
         return _facenet(facenet_file, cache_dir, allow_download, progress, announce)
@@ -113,6 +127,20 @@ def resolve_weights(
         return _dlib_instead(error, cache_dir, announce)
     announce(f"Faces are compared with FaceNet ({weights.origin}).")
     return weights
+
+
+def two_networks(facenet: WeightsFile, dlib: WeightsFile) -> WeightsFile:
+    """The weights of ``both``."""
+    sha256 = hashlib.sha256(f"{facenet.sha256} {dlib.sha256}".encode()).hexdigest()
+    return WeightsFile("both", facenet.path, sha256, f"{facenet.origin} and {dlib.origin}", parts=(facenet, dlib))
+
+
+def with_dlib(facenet: WeightsFile) -> WeightsFile:
+    """Both networks' weights, where dlib's are installed; else FaceNet's."""
+    try:
+        return two_networks(facenet, _dlib())
+    except WeightsError:
+        return facenet
 
 
 class _NoFaceNetError(WeightsError):

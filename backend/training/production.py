@@ -30,6 +30,7 @@ from training.cache import EmbeddingCache
 from training.dataset import apply_min_images, scan
 from training.duplicates import groups_by_student
 from training.embedding import EmbeddingMethod, EmbedMissing, LocalEmbedding
+from training.network_choice import compare_networks, facenet_alone, info_of_facenet
 from training.own_tables import profile_for
 from training.preparation import PreparedDataset, detector_key, leave_out_small, prepare, quality_issues
 from training.report import build_report_files
@@ -54,7 +55,8 @@ class TrainingJob:
     """dataset_dir: a folder of photos for each student. output_dir: where the model is published. strangers_dir:
     photos of people who are no students, or None. cache_dir: where embeddings are remembered, or None for nowhere.
     find_weights: gives the weights of the embedder; called once, after the photos were looked through. only: the ids
-    of the students to train on; None for all in the folder. elsewhere: where the photos are embedded; None for here."""
+    of the students to train on; None for all in the folder. elsewhere: where the photos are embedded; None for here.
+    compare: whether, of both networks together, FaceNet alone is taken where this class is recognised as well by it."""
 
     dataset_dir: Path
     output_dir: Path
@@ -68,6 +70,7 @@ class TrainingJob:
     compute: Compute = field(default_factory=Compute)
     signing_key: bytes | None = None
     elsewhere: EmbedElsewhere | None = None
+    compare: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,11 +138,22 @@ def run_training(
         prepared.in_conditions,
     )
     with timed("train", "Training and measuring"):
+        info = networks.info
+        if job.compare and networks.weights.parts:
+            alone = facenet_alone(data)
+            named = compare_networks(data, alone, job.config)
+            if named["both"].count <= named["facenet"].count:
+                data, info = alone, info_of_facenet(info, networks.weights)
+            say(
+                f"Of {named['both'].total} held-out faces, bare and drawn on, FaceNet alone names "
+                f"{named['facenet'].count} rightly, and {named['both'].count} with dlib's network beside it; "
+                + ("FaceNet alone is used" if info.id == "facenet" else "both are used")
+            )
         outcome = train(
             data,
             job.config,
-            profile_for(networks.weights, networks.info, data.embeddings, data.student_ids),
-            networks.info,
+            profile_for(networks.weights, info, data.embeddings, data.student_ids),
+            info,
             networks.described(),
             datetime.now(UTC),
         )

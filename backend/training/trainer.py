@@ -105,7 +105,8 @@ def _check_norms(embeddings: FloatArray, name: str) -> None:
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingOutcome:
     """artifact: refit on everything. thresholds: the artifact's. report: measured on the held-out part. genuine:
-    (n,) held-out score of every photo against its own student, NaN where there is only one."""
+    (n, 1 + c) held-out score of every photo against its own student, as it is and in each condition, NaN where there is
+    only one."""
 
     artifact: ClassifierArtifact
     thresholds: Thresholds
@@ -123,15 +124,7 @@ def train(
     created_at: datetime,
 ) -> TrainingOutcome:
     """Train on everything, after measuring on a held-out fifth. Raises TrainingError when nothing can be measured."""
-    classes, labels = np.unique(data.student_ids, return_inverse=True)
-    if len(classes) < 2:
-        raise TrainingError(f"at least 2 students are needed to tell people apart, got {len(classes)}")
-    split = split_by_student(labels, data.groups, config.seed)
-    if not len(split.test):
-        raise TrainingError(
-            "no student has two different photos, so nothing can be held out to measure; add photos taken at "
-            "different times"
-        )
+    classes, labels, split = divided(data, config.seed)
     report = _measure_on_held_out(data, labels, classes, split, config, profile)
     model = _Fitted.fit(data, labels, classes, np.arange(len(labels)), config, profile)
     metadata = {
@@ -151,8 +144,30 @@ def train(
         "profile_origin": dict(profile.origin),
         "metrics": report.as_dict(),
     }
-    genuine = genuine_scores(data.embeddings, labels, data.groups, model.thresholds.scoring)
+    genuine = genuine_scores(
+        data.embeddings,
+        labels,
+        data.groups,
+        model.thresholds.scoring,
+        data.in_conditions,
+        tuple(model.conditions.values()),
+    )
     return TrainingOutcome(model.artifact(metadata), model.thresholds, report, split, genuine)
+
+
+def divided(data: TrainingData, seed: int) -> tuple[NDArray[np.str_], NDArray[np.intp], DatasetSplit]:
+    """The students, which of them each photo shows, and what is held out of the photos. Raises TrainingError when
+    nothing can be measured."""
+    classes, labels = np.unique(data.student_ids, return_inverse=True)
+    if len(classes) < 2:
+        raise TrainingError(f"at least 2 students are needed to tell people apart, got {len(classes)}")
+    split = split_by_student(labels, data.groups, seed)
+    if not len(split.test):
+        raise TrainingError(
+            "no student has two different photos, so nothing can be held out to measure; add photos taken at "
+            "different times"
+        )
+    return classes, labels, split
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,6 +200,7 @@ class _Fitted:
             own,
             data.groups[photos],
             profile,
+            in_conditions=None if data.in_conditions is None else data.in_conditions[photos],
             conditions=tuple(conditions.values()),
             threshold_percentile=config.threshold_percentile,
             max_fpir=config.max_fpir,

@@ -18,6 +18,7 @@ from recognizer.assembly import build_embedder
 from recognizer.crops import FACENET_RECIPE
 from recognizer.detector import FaceDetector
 from recognizer.embeddings import BATCH_SIZE, FaceEmbedder, l2_normalise
+from recognizer.engines.two_networks import FACENET_SHARE
 from recognizer.images import read_image
 from recognizer.loader import SAME_NETWORK_COSINE
 from recognizer.types import DetectedFace, FloatArray
@@ -28,7 +29,7 @@ from support.pictures import face_picture
 PEOPLE, PHOTOS = 25, 4
 
 
-@pytest.fixture(params=["dlib", "facenet"])
+@pytest.fixture(params=["dlib", "facenet", "both"])
 def embedder(request: pytest.FixtureRequest) -> FaceEmbedder:
     built: FaceEmbedder = request.getfixturevalue(f"{request.param}_embedder")
     return built
@@ -57,7 +58,7 @@ def cosines(a: FloatArray, b: FloatArray) -> FloatArray:
 
 def test_embeddings_have_the_dimension_and_length_one(embedder: FaceEmbedder, drawn: Drawn) -> None:
     found = embedder.embed_crops(crops_of(embedder, drawn))
-    assert found.shape == (4, {"dlib": 128, "facenet": 512}[embedder.info.id])
+    assert found.shape == (4, {"dlib": 128, "facenet": 512, "both": 640}[embedder.info.id])
     assert found.shape[1] == embedder.dimension == embedder.info.dimension
     assert found.dtype == np.float32
     assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
@@ -91,7 +92,7 @@ def test_faces_are_embedded_in_their_order(embedder: FaceEmbedder, detector: Fac
 
 def test_no_faces_are_no_embeddings(embedder: FaceEmbedder) -> None:
     picture = face_picture(0)
-    assert embedder.cut(picture, []).shape == (0, embedder.recipe.size, embedder.recipe.size, 3)
+    assert embedder.cut(picture, []).shape == (0, *embedder.recipe.shape, 3)
     for found in (embedder.embed(picture, []), embedder.embed_crops(embedder.cut(picture, []))):
         assert found.shape == (0, embedder.dimension)
         assert found.dtype == np.float32
@@ -188,7 +189,7 @@ def portraits(test_data: Path, detector: FaceDetector) -> list[list[tuple[NDArra
 Portraits = list[Drawn]
 
 
-@pytest.mark.parametrize(("name", "wanted"), [("facenet", 0.97), ("dlib", 0.95)])
+@pytest.mark.parametrize(("name", "wanted"), [("facenet", 0.97), ("dlib", 0.95), ("both", 0.98)])
 def test_pairs_of_photos_are_verified(
     request: pytest.FixtureRequest, portraits: Portraits, name: str, wanted: float
 ) -> None:
@@ -219,6 +220,17 @@ def test_facenet_embeddings_are_those_of_facenet_pytorch(
     assert float(cosines(reference.embed_crops(crops), theirs).min()) > 0.9999
     # by the engine that was chosen here, of fewer bits where the processor has them
     assert float(cosines(facenet_embedder.embed_crops(crops), theirs).min()) > 0.998
+
+
+def test_both_networks_agree_by_the_weighted_sum_of_their_cosines(
+    both_embedder: FaceEmbedder, facenet_embedder: FaceEmbedder, dlib_embedder: FaceEmbedder, drawn: Drawn
+) -> None:
+    expected = 0.0
+    for share, alone in ((FACENET_SHARE, facenet_embedder), (1 - FACENET_SHARE, dlib_embedder)):
+        embeddings = alone.embed_once(crops_of(alone, drawn))
+        expected = expected + share * embeddings @ embeddings.T
+    together = both_embedder.embed_once(crops_of(both_embedder, drawn))
+    assert np.allclose(together @ together.T, expected, atol=0.002)
 
 
 # --- files that are not the weights

@@ -19,7 +19,7 @@ import pytest
 from errors import ConfigurationError, WeightsError
 from recognizer import download, weights
 from recognizer.download import RemoteFile
-from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights
+from recognizer.weights import WeightsFile, default_cache_dir, resolve_weights, with_dlib
 from support.file_server import FileServer, serving
 
 CONTENT = random.Random(8).randbytes(300_000)
@@ -255,6 +255,24 @@ def test_dlib_is_found_in_its_package_without_importing_it(resolve: Resolve, sai
     assert said == []
 
 
+def test_both_are_the_two_files_and_one_hash_tells_them_from_others(resolve: Resolve, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.pt"
+    mine.write_bytes(b"a network")
+    found = resolve("both", facenet_file=mine)
+    assert [part.embedder_id for part in found.parts] == ["facenet", "dlib"] and found.networks == found.parts
+    assert found.embedder_id == "both" and found.path == mine
+    assert found.sha256 not in {part.sha256 for part in found.parts}
+    mine.write_bytes(b"another network")
+    assert resolve("both", facenet_file=mine).sha256 != found.sha256
+    assert with_dlib(found.parts[0]) == found
+
+
+def test_facenet_stays_alone_where_dlibs_package_is_missing(resolve: Resolve, monkeypatch: pytest.MonkeyPatch) -> None:
+    facenet = WeightsFile("facenet", Path("mine.pt"), "0" * 64, "a test")
+    monkeypatch.setattr(weights, "DLIB_PACKAGE", "no_such_package_here")
+    assert with_dlib(facenet) == facenet
+
+
 def test_dlib_without_its_package_names_the_command(resolve: Resolve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "DLIB_PACKAGE", "no_such_package_here")
     with pytest.raises(WeightsError, match=r"-m pip install no_such_package_here"):
@@ -271,7 +289,7 @@ def test_auto_with_neither_names_all_remedies(
 
 
 def test_another_choice_is_refused(resolve: Resolve) -> None:
-    with pytest.raises(ConfigurationError, match="auto, facenet, dlib or onnx"):
+    with pytest.raises(ConfigurationError, match="auto, facenet, dlib, both or onnx"):
         resolve("arcface")
 
 
