@@ -8,8 +8,9 @@ photo. All are shown as they are, the probes and every fourth stranger also in n
 says nothing about names.
 
 Rank-1: the right student ranked first. At 1 %: students found at the threshold that names one in a hundred of the
-strangers in the same condition. Found, strangers named: at the threshold that training chose, by its default and with
---threshold-percentile 100. Counts, percent, and 95 % intervals.
+strangers in the same condition; bare: with galleries of the bare photos alone, which tells how hard a drawing is.
+Found, strangers named: at the threshold that training chose, by its default and with --threshold-percentile 100.
+Counts, percent, and 95 % intervals.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,9 @@ def measure(embedder: str) -> list[dict[str, Any]]:
         outcome, classifier = fit(faces, Drawn(parts.train, parts.probes), load_profile(embedder), config)
         models[percentile] = outcome.thresholds.accept, classifier
         print(f"{embedder}, percentile {percentile:g}: named from {outcome.thresholds.accept:.4f}", flush=True)
+    _, bare = fit(
+        replace(faces, in_conditions=None), Drawn(parts.train, parts.probes), load_profile(embedder), TrainingConfig()
+    )
     rows = []
     for index, condition in enumerate(ALL):
         strangers = drawn_strangers.seen(index)
@@ -171,6 +175,7 @@ def measure(embedder: str) -> list[dict[str, Any]]:
             strangers = np.concatenate([strangers, other_strangers.seen(0)])
         row: dict[str, Any] = {"embedder": embedder, "condition": condition}
         row["faces not found"] = Rate(int((~probes.found[:, index]).sum()), len(probes.names))
+        row["at 1 %, bare"] = judge(bare, probes, index, strangers).tpir_at(0.01)
         for percentile, (accept, classifier) in models.items():
             result = judge(classifier, probes, index, strangers)
             # the same for both: only the thresholds differ

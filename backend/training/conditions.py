@@ -1,11 +1,11 @@
-"""How a face will look to the camera on other days: under a mask, behind dark glasses, out of focus.
+"""How a face will look to the camera on other days: under a mask, behind dark glasses, out of focus, moving.
 
 An enrolment photo shows a face as it is. What a network makes of the same face under a mask lies far away from it,
 and much nearer to what it makes of the photo with a mask drawn on it. Every photo is therefore embedded in each of
 these conditions as well (recognizer/scoring.py says how the galleries are used).
 
-The drawings differ from photo to photo: nobody knows which masks the class will wear. Galleries of
-moved and of dimmed photos were tried too, and found no more of either (FaceNet on lfw-dev, benchmarks/conditions.py).
+The drawings differ from photo to photo: nobody knows which masks the class will wear. Dimmed photos were tried too, and
+found no more of the faces in dim rooms (lfw-dev, benchmarks/conditions.py).
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ SURROUNDINGS = 0.4
 
 # Surgical blue, white, black, grey, the green of theatres, skin-coloured cloth: RGB.
 MASK_COLOURS = ((140, 185, 210), (228, 228, 226), (32, 32, 36), (120, 122, 126), (120, 170, 150), (200, 160, 140))
+# of the longer side of the face's box, while the shutter is open
+MOVED_BY = (0.09, 0.12, 0.15)
+DIRECTIONS = (0, 45, -30, 90, 20, 150, 0)  # degrees
 GLASSES_COLOURS = ((22, 22, 24), (48, 34, 28), (30, 36, 52))
 
 
@@ -163,11 +166,26 @@ def _blurred(head: _Head) -> RGBImage:
     return blurred
 
 
+def _moving(head: _Head) -> RGBImage:
+    """Blurred along a line: mostly sideways, as people walk."""
+    number = head.number
+    length = int(MOVED_BY[number % len(MOVED_BY)] * head.side) | 1  # odd, so that the face stays where it is
+    middle = length // 2
+    line = np.zeros((length, length), np.float32)
+    line[middle] = 1
+    turned = cv2.warpAffine(
+        line, cv2.getRotationMatrix2D((middle, middle), DIRECTIONS[number % len(DIRECTIONS)], 1), (length, length)
+    )
+    moved: RGBImage = cv2.filter2D(head.image, -1, turned / turned.sum())  # type: ignore[assignment]
+    return moved
+
+
 CONDITIONS: Mapping[str, Callable[[_Head], RGBImage]] = {
     "mask": _mask,
     "dark_glasses": _glasses,
     "out_of_focus": _blurred,
+    "moving": _moving,
 }
 
-DRAWINGS = ("drawings-1", *CONDITIONS)
+DRAWINGS = ("drawings-2", *CONDITIONS)
 """Part of the cache's key. Raise the number with the drawings."""

@@ -30,6 +30,7 @@ CONDITION_WORDS = {
     "mask": "  under a mask",
     "dark_glasses": "  behind dark glasses",
     "out_of_focus": "  out of focus",
+    "moving": "  moving",
 }
 ENOUGH_NAMED = 0.8  # of the students in one frame; below it the summary warns
 GOOD_RANKING = 0.9  # rank-1; below it no threshold helps
