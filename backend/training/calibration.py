@@ -17,7 +17,7 @@ pair of look-alikes fills its tail.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -207,7 +207,18 @@ def condition_galleries(
         level = class_level(drawn[some] @ centroids.T, labels[some])
         # a condition hides what tells people apart; that it would show more of it is an accident of few photos
         found[name] = ConditionGallery(centroids, max(1.0, _angle_ratio(plain, level)))
-    return found
+    # a blurred face is near to the galleries of moving ones as well: what counts is the nearest of all
+    galleries = tuple(found.values())
+
+    def level_of(photos: FloatArray) -> float:
+        return class_level(largest_similarities(gallery.centroids, galleries, photos[some]), labels[some])
+
+    usual = level_of(embeddings)
+    further = [max(1.0, _angle_ratio(usual, level_of(drawn))) for drawn in np.moveaxis(in_conditions, 1, 0)]
+    return {
+        name: replace(each, angle_scale=each.angle_scale * factor)
+        for (name, each), factor in zip(found.items(), further, strict=True)
+    }
 
 
 def _angle_ratio(cosine: float, other: float) -> float:
