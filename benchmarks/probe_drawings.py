@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from recognizer.types import DetectedFace, RGBImage
 
-VERSION = 1  # raised with every change to a drawing: embeddings of the old ones are not used again
+VERSION = 2  # raised with every change to a drawing or a crop: embeddings of the old ones are not used again
 
 # Strong blue, white, black, wine red, pale grey, dark green grey, green, salmon: RGB.
 MASK_COLOURS = (

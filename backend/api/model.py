@@ -66,12 +66,14 @@ class ActivationSchema(ma.Schema):
 
 
 class ModelReportSchema(ma.Schema):
-    """Numbers about everybody together. files: pictures and texts that can be read by name."""
+    """Numbers about everybody together. estimated: whether nobody has measured how strangers score with the network, so
+    that the limit on them comes from the class itself. files: pictures and texts that can be read by name."""
 
     version = ma.fields.String(required=True)
     created_at = ma.fields.String(required=True, allow_none=True)
     config = ma.fields.Raw(required=True, allow_none=True)
     seed = ma.fields.Raw(required=True, allow_none=True)
+    estimated = ma.fields.Boolean(required=True)
     thresholds = ma.fields.Raw(required=True, allow_none=True)
     metrics = ma.fields.Dict(required=True)
     dataset = ma.fields.Dict(required=True)

@@ -36,7 +36,10 @@ FILE_TYPES = {".png": "image/png", ".txt": "text/plain; charset=utf-8"}
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}\.(?:png|txt)")
 # Of all that a training measures, what is about everybody together.
-_SUMMARY = ("rank1", "tpir", "misnamed", "review", "stranger_fpir", "left_out_fpir", "strangers")
+_SUMMARY = (
+    "rank1", "tpir", "misnamed", "review", "stranger_fpir", "left_out_fpir", "strangers", "named_within_five",
+    "in_conditions",
+)  # fmt: skip
 _DATASET = ("photos_by_face", "photos_held_out", "stranger_photos", "issue_counts")
 _LOCK_SECONDS = 10.0  # somebody waits for the answer
 
@@ -166,6 +169,7 @@ class Models:
             "created_at": content.get("created_at"),
             "config": _finite(content.get("config")),
             "seed": content.get("seed"),
+            "estimated": bool(_chosen(content.get("profile_origin"), ("estimated",)).get("estimated")),
             "thresholds": _finite(content.get("thresholds")),
             "metrics": _chosen(metrics, _SUMMARY),
             "dataset": _chosen(dataset, _DATASET),

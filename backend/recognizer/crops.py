@@ -67,6 +67,9 @@ class CropRecipe:
             above, below = FACENET_RECIPE.cut(image, face), DLIB_RECIPE.cut(image, face)
             # as far from the left as from the right, so that one mirroring mirrors both
             return np.concatenate([above, np.pad(below, ((0, 0), (BESIDE_DLIB, BESIDE_DLIB), (0, 0)))])
+        return lit(self._cut(image, face))
+
+    def _cut(self, image: RGBImage, face: DetectedFace) -> RGBImage:
         if self.kind == "box":
             return _cut_box(image, face.box, self.size, self.margin)
         if self.kind == "arcface":
@@ -81,6 +84,20 @@ DLIB_RECIPE = CropRecipe(kind="landmarks", size=150)
 BOTH_RECIPE = CropRecipe(kind="both", size=FACENET_RECIPE.size, margin=FACENET_RECIPE.margin)
 BESIDE_DLIB = (FACENET_RECIPE.size - DLIB_RECIPE.size) // 2
 """Columns that are left empty on each side of dlib's crop where it lies below FaceNet's."""
+
+
+# The networks have seen few dark faces. On lfw-dev, dimmed and with noise (benchmarks/conditions.py), lighting up the
+# crop raised the students found at 1 % strangers from 92 to 96 %, to a mean of 80 as to 110; denoising added little.
+DARK_BELOW, MOST_LIGHT = 80.0, 4.0
+
+
+def lit(crop: RGBImage) -> RGBImage:
+    """``crop``, where its mean is below ``DARK_BELOW``, made as light as that, at most ``MOST_LIGHT`` times."""
+    mean = sum(cv2.mean(crop)[:3]) / 3
+    if mean >= DARK_BELOW:
+        return crop
+    lighter: RGBImage = cv2.convertScaleAbs(crop, alpha=min(MOST_LIGHT, DARK_BELOW / max(mean, 1.0)))  # type: ignore[assignment]
+    return lighter
 
 
 # A kept face: a square of so many times the longer side of its box. MTCNN wants to see a head's surroundings to find

@@ -82,7 +82,7 @@ class Thresholds:
 
     def as_dict(self) -> dict[str, Any]:
         limit = self.student_limit if np.isfinite(self.student_limit) else None
-        limits = {**asdict(self), "student_limit": limit}  # JSON has no infinity
+        limits = {**asdict(self), "student_limit": limit, "held_back": self.held_back}  # JSON has no infinity
         del limits["scoring"]  # the model has it beside them
         return limits
 

@@ -187,5 +187,5 @@ CONDITIONS: Mapping[str, Callable[[_Head], RGBImage]] = {
     "moving": _moving,
 }
 
-DRAWINGS = ("drawings-2", *CONDITIONS)
+DRAWINGS = ("drawings-3", *CONDITIONS)
 """Part of the cache's key. Raise the number with the drawings."""

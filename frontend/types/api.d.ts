@@ -905,6 +905,7 @@ declare namespace Api {
     "created_at": string | null;
     "config": any;
     "seed": any;
+    "estimated": boolean;
     "thresholds": any;
     "metrics": Record<string, any>;
     "dataset": Record<string, any>;

@@ -27,6 +27,7 @@ REPORT = {
     "config": {"classifier": "svm"},
     "seed": 42,
     "thresholds": {"accept": 0.5},
+    "profile_origin": {"estimated": True},
     "dataset": {"photos_held_out": 6, "issues": [{"student_id": "S-1"}], "folder": "/srv/photos"},
     "seconds": {"train": 1.5},
 }
@@ -196,6 +197,7 @@ def test_a_report_has_numbers_about_everybody_together_and_its_pictures(server: 
         "created_at": "2026-11-01T00:00:00+00:00",
         "config": {"classifier": "svm"},
         "seed": 42,
+        "estimated": True,
         "thresholds": {"accept": 0.5},
         "metrics": {"rank1": {"value": 1.0, "total": 6}, "tpir": None},
         "dataset": {"photos_held_out": 6},

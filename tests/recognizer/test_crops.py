@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from recognizer.crops import (
+    BOTH_RECIPE,
     DLIB_PADDING,
     DLIB_RECIPE,
     DLIB_TEMPLATE,
@@ -144,3 +145,19 @@ def test_taken_whole_a_crop_keeps_nearly_all_of_its_picture() -> None:
 def test_a_recipe_is_written_down_as_plain_values() -> None:
     assert FACENET_RECIPE.as_dict() == {"kind": "box", "size": 160, "margin": 32}
     assert CropRecipe(**DLIB_RECIPE.as_dict()) == DLIB_RECIPE
+
+
+@pytest.mark.parametrize(("grey", "expected"), [(10, 40), (30, 80), (79, 80), (80, 80), (200, 200)])
+def test_a_dark_crop_is_lit_and_others_are_left_alone(grey: int, expected: int) -> None:
+    dark = np.full((200, 200, 3), grey, np.uint8)
+    for recipe in (FACENET_RECIPE, DLIB_RECIPE):
+        assert (recipe.cut(dark, face(60, 60, 140, 140)) == expected).all()
+
+
+def test_both_networks_crops_lie_one_below_the_other_each_as_it_is_alone() -> None:
+    image = gradient(300, 240)
+    found = face(90, 60, 190, 180)
+    crop = BOTH_RECIPE.cut(image, found)
+    assert crop.shape == (*BOTH_RECIPE.shape, 3)
+    assert (crop[:160] == FACENET_RECIPE.cut(image, found)).all()
+    assert (crop[160:, 5:155] == DLIB_RECIPE.cut(image, found)).all()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from errors import DatasetError, TrainingError
-from recognizer.crops import DLIB_RECIPE, CropRecipe
+from recognizer.crops import DARK_BELOW, DLIB_RECIPE, CropRecipe
 from recognizer.detector import DetectorConfig, FaceDetector
 from recognizer.embeddings import FaceEmbedder
 from recognizer.engines.torch_engine import TorchDlib, TorchMtcnn
@@ -124,7 +124,7 @@ def test_a_face_found_only_with_a_border_is_cut_from_the_original(tmp_path: Path
 def test_without_any_face_the_whole_picture_is_taken(tmp_path: Path) -> None:
     prepared, crop = prepare_one(tmp_path, picture(), ScriptedDetection())
     assert prepared.how.tolist() == ["whole"]
-    assert (crop == 60).all()
+    assert (crop == DARK_BELOW).all(), "the grey of 60 around, lit"
 
 
 def test_a_small_face_is_found_last(tmp_path: Path) -> None:

@@ -8,6 +8,10 @@ import { locale, t } from "../../texts.js";
  * @property {Api.ModelReport | null} report null: it came without one
  */
 
+// as in the summary that the training writes
+const GOOD_RANKING = 0.9;
+const ENOUGH_NAMED = 0.8;
+
 /** @typedef {{key: string, show: (of: Measured) => string}} Line */
 
 /** @param {any} rate {value, count, total} of a report */
@@ -39,11 +43,24 @@ function unknown(of) {
   return rate({ value: count / tpir.total, count, total: tpir.total });
 }
 
+/** What somebody has to know of this class before they rely on the camera. @param {Measured} of @returns {string | null} */
+export function warning(of) {
+  const { rank1, tpir } = metrics(of);
+  if (rank1?.total > 0 && rank1.value < GOOD_RANKING) return t("training.warn_network", { n: Math.round(100 * rank1.value) });
+  return tpir?.total > 0 && tpir.value < ENOUGH_NAMED ? t("training.warn_few", { n: Math.round(100 * tpir.value) }) : null;
+}
+
 /** @type {Line[]} */
 export const LINES = [
   { key: "students", show: (of) => String(of.version.student_count ?? "–") },
   { key: "photos", show: (of) => (of.report?.dataset.photos_by_face ? String(Object.values(of.report.dataset.photos_by_face).reduce((/** @type {number} */ sum, /** @type {any} */ each) => sum + each, 0)) : "–") },
   { key: "named", show: (of) => rate(metrics(of).tpir) },
+  { key: "within_five", show: (of) => share(metrics(of).named_within_five) },
+  { key: "mask", show: (of) => rate(metrics(of).in_conditions?.mask) },
+  { key: "dark_glasses", show: (of) => rate(metrics(of).in_conditions?.dark_glasses) },
+  { key: "out_of_focus", show: (of) => rate(metrics(of).in_conditions?.out_of_focus) },
+  { key: "moving", show: (of) => rate(metrics(of).in_conditions?.moving) },
+  { key: "alike", show: (of) => share(of.report?.thresholds?.angle_scale) },
   { key: "decided", show: (of) => rate(metrics(of).review) },
   { key: "unknown", show: unknown },
   { key: "misnamed", show: (of) => rate(metrics(of).misnamed) },

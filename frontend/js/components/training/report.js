@@ -9,7 +9,7 @@ import { hasText, t } from "../../texts.js";
 import { Field } from "../form.js";
 import { Shown, Skeleton } from "../page.js";
 import { Activate } from "./activate.js";
-import { LINES } from "./figures.js";
+import { LINES, warning } from "./figures.js";
 import { inWords } from "./options.js";
 
 /** @param {Api.ModelVersion} version */
@@ -49,17 +49,20 @@ async function reportOf(version, signal) {
 
 /** @param {{mine: import("./figures.js").Measured, theirs: import("./figures.js").Measured | null}} props */
 function Numbers({ mine, theirs }) {
-  const bound = mine.report?.thresholds?.bound_by;
+  const limits = mine.report?.thresholds;
+  const bound = limits?.bound_by === "students" && limits.held_back ? "held_back" : limits?.bound_by;
+  const told = warning(mine);
   /** @param {import("./figures.js").Measured} of */
   const head = (of) => html`<th scope="col">${nameOf(of.version)}${of.version.active && html`<span class="under small">${t("training.in_use")}</span>`}</th>`;
   return html`
     ${!mine.report && html`<div class="note"><p>${t("training.no_report")}</p></div>`}
+    ${told && html`<div class="note warn"><p>${told}</p></div>`}
     <div class="table-holder"><table class="compare"><caption class="visually-hidden">${t("training.numbers")}</caption>
       <thead><tr><th scope="col"><span class="visually-hidden">${t("training.measure")}</span></th>${head(mine)}${theirs && head(theirs)}</tr></thead>
       <tbody>${LINES.map(({ key, show }) => html`<tr><th scope="row">${t(`training.line_${key}`)}</th><td>${show(mine)}</td>${theirs && html`<td class="quiet">${show(theirs)}</td>`}</tr>`)}
         <tr><th scope="row">${t("training.line_options")}</th><td>${mine.report ? inWords(mine.report.config ?? {}) : "–"}</td>${theirs && html`<td class="quiet">${theirs.report ? inWords(theirs.report.config ?? {}) : "–"}</td>`}</tr></tbody>
     </table></div>
-    ${bound && hasText(`training.bound_${bound}`) && html`<p class="quiet small measure below-list">${t(`training.bound_${bound}`)} ${t("training.held_out")}</p>`}`;
+    ${bound && hasText(`training.bound_${bound}`) && html`<p class="quiet small measure below-list">${t(`training.bound_${bound}`)} ${mine.report?.estimated && `${t("training.estimated")} `}${t("training.held_out")}</p>`}`;
 }
 
 /** @param {{report: Api.ModelReport | null}} props */
