@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -69,7 +70,8 @@ class Band(StrEnum):
 class FaceValues:
     """A face as the recognizer sees it. external_id: only when known. probability: 0..1, calibrated confidence that
     the best candidate is right. similarity: cosine to them; score, margin: as the recognizer's. candidates: (external
-    id, similarity), best first. box: x1, y1, x2, y2 in pixels."""
+    id, similarity), best first. reach: a doubtful face is hardly of a candidate who is less similar by more than this.
+    box: x1, y1, x2, y2 in pixels."""
 
     decision: Literal["known", "uncertain", "unknown"]
     box: tuple[float, float, float, float]
@@ -79,6 +81,7 @@ class FaceValues:
     score: float = 0.0
     margin: float = 0.0
     candidates: tuple[tuple[str, float], ...] = ()
+    reach: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ What is kept of a face is as little as the marks and a later question about them
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -255,7 +256,10 @@ class _Observer:
     ) -> dict[str, Any]:
         reasons, item_id = [reason], None
         ids = [student_id for student_id, _ in candidates]
-        if all(self._is_decided(student_id) for student_id in ids):
+        # of two faces with one name, the other is somebody whom neither looks like
+        least = face.similarity - face.reach if reason is Reason.DOUBTFUL else -math.inf
+        plausible = [student_id for student_id, likeness in candidates if likeness >= least]
+        if all(self._is_decided(student_id) for student_id in plausible or ids):
             reasons.append(Reason.ALREADY_MARKED)
         elif ids[0] in self._asked:
             reasons.append(Reason.ALREADY_ASKED)

@@ -137,6 +137,7 @@ def _face(face: RecognizedFace) -> FaceValues:
         score=float(identity.score),
         margin=float(identity.margin),
         candidates=tuple((each.student_id, float(each.similarity)) for each in identity.candidates),
+        reach=float(identity.reach),
     )
 
 

@@ -15,6 +15,7 @@ part is not named. The nearest of a class is not its member for that alone.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -228,12 +229,13 @@ class _GalleryStrategy:
             spare = min(spare, similarity - float(similarities[ranked]) - CLOSE * self._parameters.min_margin)
         score = similarity - float(self._offsets[best if chosen is None else chosen[best]])
         agreed = spare >= 0
-        slack = 0.0
+        slack, reach = 0.0, math.inf
         if score >= self._threshold and agreed:
             decision = Decision.KNOWN
             slack = min(score - self._threshold, spare)
         elif score >= self._review:
             decision = Decision.UNCERTAIN
+            reach = max(score - self._review, CLOSE * self._parameters.min_margin)
         else:
             decision = Decision.UNKNOWN
             slack = self._review - score
@@ -248,6 +250,7 @@ class _GalleryStrategy:
             candidates=() if decision is Decision.UNKNOWN else candidates,
             agreed=agreed,
             slack=slack,
+            reach=reach,
         )
 
 

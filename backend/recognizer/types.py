@@ -5,6 +5,7 @@ Coordinates are pixels of the decoded, upright image: x to the right, y down, or
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -123,7 +124,8 @@ class Identity:
     margin: similarity of the best candidate minus the second's (0 when there is only one).
     agreed: classifier and gallery point at the same student and nobody else is as close; without it nobody is named,
     whatever the score. slack: by how much the score or the margin would have to change for another decision to be
-    possible, 0 where a person decides anyway.
+    possible, 0 where a person decides anyway. reach: candidates whose similarity is lower by more than this
+    would be unknown by themselves, so it can hardly be them.
     """
 
     student_id: str | None
@@ -135,6 +137,7 @@ class Identity:
     candidates: tuple[Candidate, ...] = ()
     agreed: bool = True
     slack: float = 0.0
+    reach: float = math.inf
 
     def __post_init__(self) -> None:
         if (self.student_id is not None) != (self.decision is Decision.KNOWN):

@@ -43,7 +43,8 @@ class Sighting:
     @property
     def in_view(self) -> bool:
         left, _, right = DOORWAY
-        return left < self.x < right if self.in_corridor else 0 < self.x < SIZE[0]
+        side = FACE_WIDTH * self.scale / 2  # seen as soon as anything of the face is
+        return left - side < self.x < right + side if self.in_corridor else -side < self.x < SIZE[0] + side
 
 
 def entrance() -> tuple[tuple[Member, ...], ...]:

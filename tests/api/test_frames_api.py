@@ -495,6 +495,15 @@ def test_nobody_is_asked_when_every_candidate_is_marked_or_none_is_here(lesson: 
     assert lesson.send(doubtful("a1", "b2"), at=64).json["faces"][0]["review_item_id"]
 
 
+def test_nobody_is_asked_about_a_face_that_can_only_be_somebody_who_is_marked(lesson: Class) -> None:
+    for at in (60, 61):
+        lesson.send(known("a1"), at=at)
+    far = lesson.send(doubtful("a1", "b2", reach=0.04), at=62).json["faces"][0]
+    assert (far["reasons"], far["review_item_id"]) == (["doubtful", "already_marked"], None)
+    assert lesson.send(doubtful("a1", "b2", reach=0.06), at=63).json["faces"][0]["review_item_id"]
+    assert lesson.send(doubtful("c3", "a1", reach=0.04), at=64).json["faces"][0]["review_item_id"]
+
+
 def test_frames_that_left_nothing_are_forgotten_after_an_hour(lesson: Class) -> None:
     lesson.send(stranger(), at=60)
     lesson.send(known("a1"), at=60)

@@ -74,6 +74,12 @@ def test_between_the_thresholds_a_person_decides_among_three(classifier: FaceCla
             assert similarities == sorted(similarities, reverse=True)
             assert len({candidate.student_id for candidate in answer.candidates}) == len(answer.candidates)
             assert 0.5 <= answer.score < 0.62
+            # whoever lies further off than that would be unknown
+            assert (
+                answer.reach == pytest.approx(answer.score - 0.5, abs=1e-5) or answer.score - 0.5 < answer.reach < 0.1
+            )
+        else:
+            assert answer.reach == np.inf
 
 
 def test_score_is_the_cosine_less_the_students_offset(classifier: FaceClassifier) -> None:

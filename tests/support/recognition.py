@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,20 +36,22 @@ LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.75], [0.65, 0
 
 @dataclass(frozen=True)
 class Face:
-    """student_id: whom it is most like. decision: known, uncertain or unknown. others: further candidates."""
+    """student_id: whom it is most like. decision: known, uncertain or unknown. others: further candidates,
+    each less similar by 0.05 than the one before. reach: as an Identity's."""
 
     student_id: str
     decision: str = "known"
     similarity: float = 0.9
     others: tuple[str, ...] = ()
+    reach: float = math.inf
 
 
 def known(student_id: str) -> Face:
     return Face(student_id)
 
 
-def doubtful(student_id: str, *others: str) -> Face:
-    return Face(student_id, "uncertain", 0.55, others)
+def doubtful(student_id: str, *others: str, reach: float = math.inf) -> Face:
+    return Face(student_id, "uncertain", 0.55, others, reach)
 
 
 def stranger() -> Face:
@@ -57,7 +60,7 @@ def stranger() -> Face:
 
 def picture(*faces: Face, nonce: int = 0) -> bytes:
     """A PNG in which ``FakeRecognizer`` finds these faces. nonce: makes another picture of the same faces."""
-    content = [[face.student_id, face.decision, face.similarity, list(face.others)] for face in faces]
+    content = [[face.student_id, face.decision, face.similarity, list(face.others), face.reach] for face in faces]
     text = json.dumps({"faces": content, "nonce": nonce}).encode()
     image = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
     flat = image.reshape(-1)
@@ -138,7 +141,10 @@ def _written(image: RGBImage) -> list[Face]:
         content = json.loads(flat[4 : 4 + length].tobytes())
     except ValueError:
         return []
-    return [Face(who, decision, similarity, tuple(others)) for who, decision, similarity, others in content["faces"]]
+    return [
+        Face(who, decision, similarity, tuple(others), reach)
+        for who, decision, similarity, others, reach in content["faces"]
+    ]
 
 
 def _identity(face: Face, among: frozenset[str] | None, without: frozenset[str]) -> Identity:
@@ -155,4 +161,4 @@ def _identity(face: Face, among: frozenset[str] | None, without: frozenset[str])
     if decision is Decision.UNCERTAIN and not candidates:
         decision = Decision.UNKNOWN
     shown = tuple(candidates) if decision is not Decision.UNKNOWN else ()
-    return Identity(named, decision, face.similarity, face.similarity, face.similarity, 0.2, shown)
+    return Identity(named, decision, face.similarity, face.similarity, face.similarity, 0.2, shown, reach=face.reach)
