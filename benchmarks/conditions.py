@@ -1,11 +1,13 @@
 """Students under masks, behind dark glasses, out of focus and so on: what the product's model makes of them.
 
-    python benchmarks/conditions.py [--embedder facenet dlib both] [--json FILE]
+    python benchmarks/conditions.py [--embedder facenet dlib both] [--second-set] [--json FILE]
 
 lfw-dev's 79 students, ten photos each to train, up to six others as probes; everybody else is a stranger, with one
 photo. All are shown as they are, the probes and every fourth stranger also in nine conditions
 (benchmarks/probe_drawings.py). A student whose face is not found is not recognised; a stranger's is left out, as it
 says nothing about names.
+
+With --second-set the students are other people, whom nothing was chosen by: those with three photos, two to train.
 
 Rank-1: the right student ranked first. At 1 %: students found at the threshold that names one in a hundred of the
 strangers in the same condition; bare: with galleries of the bare photos alone, which tells how hard a drawing is.
@@ -43,6 +45,7 @@ from training.trainer import TrainingConfig
 CLEAN = "clean"
 ALL = (CLEAN, *DRAWINGS)
 MOST_PROBES = 6
+SECOND_SET_PHOTOS = 2
 DRAWN_STRANGERS = 4  # every so many
 SMALLEST_FACE = {"32 pixels": 20}  # of the detector, where its default would not find the face
 PERCENTILES = (TrainingConfig().threshold_percentile, 100.0)
@@ -72,14 +75,19 @@ class Cast:
     other_strangers: NDArray[np.intp]
 
 
-def cast(faces: Faces) -> Cast:
+def second_set(faces: Faces) -> Faces:
+    names, counts = np.unique(faces.names, return_counts=True)
+    return replace(faces, students=names[counts == SECOND_SET_PHOTOS + 1])
+
+
+def cast(faces: Faces, photos: int = STUDENT_PHOTOS) -> Cast:
     rows = [np.flatnonzero(faces.names == name) for name in faces.students]
     strangers = np.flatnonzero(faces.strangers)
     strangers = strangers[np.unique(faces.names[strangers], return_index=True)[1]]  # the first photo of each
     drawn_strangers = strangers[::DRAWN_STRANGERS]
     return Cast(
-        np.concatenate([own[:STUDENT_PHOTOS] for own in rows]),
-        np.concatenate([own[STUDENT_PHOTOS : STUDENT_PHOTOS + MOST_PROBES] for own in rows]),
+        np.concatenate([own[:photos] for own in rows]),
+        np.concatenate([own[photos : photos + MOST_PROBES] for own in rows]),
         drawn_strangers,
         np.setdiff1d(strangers, drawn_strangers),
     )
@@ -151,10 +159,11 @@ def judge(classifier: FaceClassifier, probes: Shown, condition: int, strangers: 
     return OpenSetScores(genuine, correct, seen.strangers)
 
 
-def measure(embedder: str) -> list[dict[str, Any]]:
-    """One row for each condition."""
+def measure(embedder: str, *, second: bool) -> list[dict[str, Any]]:
+    """One row for each condition. second: of the second set of people."""
     faces = load(embedder).without(MISLABELLED)
-    parts = cast(faces)
+    faces = second_set(faces) if second else faces
+    parts = cast(faces, SECOND_SET_PHOTOS if second else STUDENT_PHOTOS)
     camera = Camera(embedder)
     probes = camera.show(faces, parts.probes, ALL)
     drawn_strangers = camera.show(faces, parts.drawn_strangers, ALL)
@@ -203,12 +212,13 @@ def _cell(value: str | Rate) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--embedder", nargs="+", choices=EMBEDDERS, default=EMBEDDERS)
+    parser.add_argument("--second-set", action="store_true", help="other people, with two photos each to train")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     start = time.perf_counter()
     rows = []
     for embedder in options.embedder:
-        found = measure(embedder)
+        found = measure(embedder, second=options.second_set)
         show(found)
         rows += found
     print(f"\n{time.perf_counter() - start:.0f} s")

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lfw import ROOT, STUDENT_PHOTOS, test_data
+from lfw import EMBEDDERS, ROOT, STUDENT_PHOTOS, test_data
 
 # Runs the command and prints the peak memory of the process as its last line.
 RUN = """
@@ -48,7 +48,7 @@ def run(work: Path, embedder: str) -> dict[str, Any]:
     result = work / "result.json"
     command = [sys.executable, "-c", RUN, str(ROOT / "backend"), "--dataset", str(work / "dataset")]
     command += ["--output", str(work / "model"), "--embedder", embedder, "--json", str(result), "--without-database"]
-    if embedder == "facenet":
+    if embedder != "dlib":
         command += ["--weights", str(test_data() / "weights" / "facenet-vggface2-folded.pt")]
     start = time.perf_counter()
     done = subprocess.run(
@@ -76,7 +76,7 @@ def run(work: Path, embedder: str) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--students", type=int, default=50)
-    parser.add_argument("--embedder", choices=("facenet", "dlib"), default="facenet")
+    parser.add_argument("--embedder", choices=("auto", *EMBEDDERS), default="facenet")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     rows = {}

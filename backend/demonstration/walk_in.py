@@ -51,12 +51,12 @@ class Clip:
 @dataclass(slots=True)
 class Outcome:
     """marked: students with a mark at the end, of ``enrolled``. unknown: faces that were given no name, over all
-    frames. doubtful: faces left to a person. wrong: (frame, name) of names given to nobody in view."""
+    frames. asked: what there is to review now. wrong: (frame, name) of names given to nobody in view."""
 
     enrolled: int = 0
     marked: int = 0
     unknown: int = 0
-    doubtful: int = 0
+    asked: set[int] = field(default_factory=set)
     wrong: list[tuple[int, str]] = field(default_factory=list)
 
     @property
@@ -139,7 +139,8 @@ class WalkIn:
         outcome = self._outcome
         for face in answer["faces"]:
             outcome.unknown += face["decision"] == "unknown"
-            outcome.doubtful += face["decision"] == "review"
+            if face["review_item_id"] is not None:
+                outcome.asked.add(face["review_item_id"])
             named = face["student"]["external_id"] if face["decision"] in _NAMED and face["student"] else None
             if named is not None and named not in in_view:
                 outcome.wrong.append((number, face["student"]["name"]))
@@ -171,7 +172,7 @@ class WalkIn:
         self.say(f"{outcome.marked} of {outcome.enrolled} students are marked.")
         self.say(
             f"{len(strangers)} strangers came with them: {', '.join(strangers)}. Over all frames\n"
-            f"{outcome.unknown} faces stayed unknown, {outcome.doubtful} were left to a person, and "
+            f"{outcome.unknown} faces stayed unknown, {len(outcome.asked) or 'none'} were left to a person, and "
             f"{len(outcome.wrong) or 'none'} got the name of somebody who was not there."
         )
 
