@@ -86,7 +86,8 @@ def recognition(case: Case) -> Iterator[Finding]:
     if measured:
         yield from _engines(detector, embedder)
     else:
-        yield ok("engine", LABEL, "PyTorch; whether OpenVINO is faster here is measured at the first start")
+        now = "PyTorch" if weights.onnx is None else "PyTorch, and OpenVINO for the ONNX network"
+        yield ok("engine", LABEL, f"{now}; what is fastest here is measured at the first start")
     yield from _measured(case, loading, _median_seconds(detector, embedder, drawn_face()))
 
 

@@ -214,7 +214,7 @@ def test_before_the_first_start_the_engines_are_not_measured_and_nothing_is_kept
     settings = replace(alone, engine_dir=tmp_path / "networks", device="cpu")
     before = tree(tmp_path)
     found = look(settings, speed.CHECKS)
-    assert engines(found) == ["PyTorch; whether OpenVINO is faster here is measured at the first start"]
+    assert engines(found) == ["PyTorch; what is fastest here is measured at the first start"]
     assert {"speed", "slow", "too_slow"} & set(by_code(found))
     assert tree(tmp_path) == before
 
@@ -245,7 +245,7 @@ def test_where_converted_networks_are_gone_none_is_converted(
     shutil.copy(alone.engine_dir / "engines.json", tmp_path / "networks")
     before = tree(tmp_path)
     found = look(settings, speed.CHECKS)
-    assert engines(found) == ["PyTorch; whether OpenVINO is faster here is measured at the first start"]
+    assert engines(found) == ["PyTorch; what is fastest here is measured at the first start"]
     assert tree(tmp_path) == before
 
 
