@@ -2,10 +2,9 @@
 
 Two limits are found and the stricter one is used:
 
-- **students**: the score that ``threshold_percentile`` percent of genuine held-out photos reach, each as it is and in
-  each condition, since a limit of bare photos alone turned away a third of the masked faces that the limit on strangers
-  named. Each is scored against its student's galleries without it (and without its near duplicates). Never stricter
-  than what a hundredth of ``max_fpir`` asks for.
+- **students**: the score that ``threshold_percentile`` percent of genuine held-out photos reach. Each photo is
+  scored against its student's gallery without it (and without its near duplicates). Never stricter than what a
+  hundredth of ``max_fpir`` asks for.
 - **strangers**: the score that at most ``max_fpir`` of strangers reach. It comes from what is known of the embedder
   (training/profiles.py), its angles scaled where the class itself, or photos of real strangers, are evidently
   different from the people the profile was measured on.
@@ -30,9 +29,9 @@ from recognizer.scoring import (
     ScoringParameters,
     build_gallery,
     class_sums,
+    compactness_offsets,
     gallery_from_sums,
     largest_similarities,
-    scaled_cosines,
 )
 from recognizer.types import FloatArray
 from training.conditions import CONDITIONS
@@ -92,37 +91,24 @@ def genuine_scores(
     labels: NDArray[np.integer[Any]],
     groups: NDArray[np.integer[Any]],
     parameters: ScoringParameters,
-    in_conditions: FloatArray | None = None,
-    conditions: Sequence[ConditionGallery] = (),
 ) -> FloatArray:
-    """Held-out scores (n, 1 + c) float32: every photo, as it is and in each condition, against its own student's
-    galleries without the photo's near-duplicate group; NaN where nothing is left to compare with.
+    """Held-out scores (n,) float32: every photo against its own student's gallery without the photo's near-duplicate
+    group; NaN where nothing is left to compare with.
 
-    embeddings: (n, d), labels: (n,) 0..N-1, groups: (n,). in_conditions: (n, c, d), and conditions: their galleries, in
-    the same order; none for c = 0. Exact, not approximated: centroid and compactness follow from sums, and taking a
-    group out is a subtraction.
+    embeddings: (n, d), labels: (n,) 0..N-1, groups: (n,). Exact, not approximated: centroid and compactness follow
+    from sums, and taking a group out is a subtraction.
     """
+    students = int(labels.max()) + 1
+    sums, counts = class_sums(embeddings, labels, students)
     _, group_of = np.unique(np.stack([labels, groups]), axis=1, return_inverse=True)
     group_of = group_of.reshape(-1)  # NumPy 2.0 gives it a second axis
-    looks = [embeddings] if in_conditions is None else [embeddings, *np.moveaxis(in_conditions, 1, 0)]
-    left = _without_own_group(embeddings, labels, group_of)
-    similarities = np.stack([np.einsum("nd,nd->n", look, left.centroids) for look in looks], axis=1)
-    for drawn, condition in zip(looks[1:], conditions, strict=True):
-        centroids = _without_own_group(drawn, labels, group_of).centroids
-        cosines = np.stack([np.einsum("nd,nd->n", look, centroids) for look in looks], axis=1)
-        similarities = np.maximum(similarities, scaled_cosines(cosines, condition.angle_scale))
-    scores = similarities - left.offsets(parameters)[:, None]
-    scores[left.counts == 0] = np.nan
-    return np.asarray(scores, dtype=np.float32)
-
-
-def _without_own_group(
-    embeddings: FloatArray, labels: NDArray[np.integer[Any]], group_of: NDArray[np.integer[Any]]
-) -> Gallery:
-    """For each of (n, d) photos the gallery of its student without its group, (n, d)."""
-    sums, counts = class_sums(embeddings, labels, int(labels.max()) + 1)
     group_sums, group_counts = class_sums(embeddings, group_of, int(group_of.max()) + 1)
-    return gallery_from_sums(sums[labels] - group_sums[group_of], counts[labels] - group_counts[group_of])
+    left_sums, left_counts = sums[labels] - group_sums[group_of], counts[labels] - group_counts[group_of]
+    left = gallery_from_sums(left_sums, left_counts)
+    own = np.einsum("nd,nd->n", embeddings, left.centroids)
+    scores = own - compactness_offsets(left.compactness, left_counts, parameters)
+    scores[left_counts == 0] = np.nan
+    return np.asarray(scores, dtype=np.float32)
 
 
 def find_thresholds(
@@ -134,11 +120,10 @@ def find_thresholds(
     threshold_percentile: float,
     max_fpir: float,
     strangers: FloatArray | None = None,
-    in_conditions: FloatArray | None = None,
     conditions: Sequence[ConditionGallery] = (),
 ) -> Thresholds:
     """Thresholds for a gallery of all the given photos. strangers: (m, d) embeddings of real strangers, if any.
-    in_conditions, conditions: the same photos (n, c, d) and students' galleries in conditions, if there are any."""
+    conditions: the same students' galleries in conditions."""
     students = int(labels.max()) + 1
     gallery = build_gallery(embeddings, labels, students)
     photos = float(np.exp(np.log(gallery.counts).mean()))
@@ -156,7 +141,7 @@ def find_thresholds(
         factor = _stranger_scale(best, students, own, photos)
         own, scale = own.scaled(factor), scale * factor
         reason = f"{reason}; moved by {100 * (factor - 1):+.1f} % towards {len(best)} photos of real strangers"
-    genuine = genuine_scores(embeddings, labels, groups, own.scoring, in_conditions, conditions)
+    genuine = genuine_scores(embeddings, labels, groups, own.scoring)
     known = genuine[np.isfinite(genuine)]
 
     stranger_limit = own.threshold(max_fpir, students, photos)

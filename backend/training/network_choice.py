@@ -61,11 +61,11 @@ def _named(data: TrainingData, config: TrainingConfig, profile: EmbedderProfile)
     classes, labels, split = divided(data, config.seed)
     embeddings, own = data.embeddings[split.train], labels[split.train]
     gallery = build_gallery(embeddings, own, len(classes))
-    looks, drawn = data.embeddings[split.test][:, None], None
+    looks = data.embeddings[split.test][:, None]
     conditions: tuple[ConditionGallery, ...] = ()
     if data.in_conditions is not None:
-        drawn = data.in_conditions[split.train]
-        conditions = tuple(condition_galleries(gallery, embeddings, drawn, own).values())
+        galleries = condition_galleries(gallery, embeddings, data.in_conditions[split.train], own)
+        conditions = tuple(galleries.values())
         looks = np.concatenate([looks, data.in_conditions[split.test]], axis=1)
     thresholds = find_thresholds(
         embeddings,
@@ -75,7 +75,6 @@ def _named(data: TrainingData, config: TrainingConfig, profile: EmbedderProfile)
         threshold_percentile=100,
         max_fpir=config.max_fpir,
         strangers=data.strangers,
-        in_conditions=drawn,
         conditions=conditions,
     )
     offsets, right = gallery.offsets(thresholds.scoring), 0

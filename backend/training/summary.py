@@ -194,7 +194,7 @@ def _threshold(outcome: TrainingOutcome) -> Iterator[str]:
         if not limited
         else f"reached by over {percentile:g} % of the students' photos"
         if thresholds.held_back
-        else f"reached by {percentile:g} % of the students' photos, bare and drawn on"
+        else f"reached by {percentile:g} % of the students' photos"
     )
     yield from _columns(
         (

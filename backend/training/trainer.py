@@ -105,8 +105,7 @@ def _check_norms(embeddings: FloatArray, name: str) -> None:
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingOutcome:
     """artifact: refit on everything. thresholds: the artifact's. report: measured on the held-out part. genuine:
-    (n, 1 + c) held-out score of every photo against its own student, as it is and in each condition, NaN where there is
-    only one."""
+    (n,) held-out score of every photo against its own student, NaN where there is only one."""
 
     artifact: ClassifierArtifact
     thresholds: Thresholds
@@ -144,14 +143,7 @@ def train(
         "profile_origin": dict(profile.origin),
         "metrics": report.as_dict(),
     }
-    genuine = genuine_scores(
-        data.embeddings,
-        labels,
-        data.groups,
-        model.thresholds.scoring,
-        data.in_conditions,
-        tuple(model.conditions.values()),
-    )
+    genuine = genuine_scores(data.embeddings, labels, data.groups, model.thresholds.scoring)
     return TrainingOutcome(model.artifact(metadata), model.thresholds, report, split, genuine)
 
 
@@ -200,7 +192,6 @@ class _Fitted:
             own,
             data.groups[photos],
             profile,
-            in_conditions=None if data.in_conditions is None else data.in_conditions[photos],
             conditions=tuple(conditions.values()),
             threshold_percentile=config.threshold_percentile,
             max_fpir=config.max_fpir,

@@ -45,7 +45,7 @@ def test_a_model_is_trained_looked_at_and_left_for_the_earlier_one(page_of: Call
     expect(running).to_have_count(0, timeout=TRAINED_MS)
 
     expect(page.get_by_label("Compared with")).to_have_value(first)
-    expect(row(page, "Students named rightly")).to_contain_text(re.compile(r"\d+ of \d+.*\d+ of \d+"))
+    expect(row(page, "Named correctly in one frame")).to_contain_text(re.compile(r"\d+ of \d+.*\d+ of \d+"))
     expect(row(page, "Trained").last).to_contain_text(re.compile("more open.*as usual"))
     histogram = page.get_by_role("img", name=re.compile("Histograms"))
     expect(histogram).to_be_visible()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from recognizer.classifier import sigmoid
-from recognizer.scoring import ConditionGallery, build_gallery
+from recognizer.scoring import build_gallery
 from recognizer.types import FloatArray
 from support.embeddings import PARAMETERS, make_people, make_profile, unit
 from training.calibration import MIN_STRANGERS, Thresholds, find_thresholds, genuine_scores
@@ -37,14 +37,14 @@ def test_a_photo_is_scored_against_the_rest_of_its_students_photos() -> None:
     scores = genuine_scores(PHOTOS, LABELS, ALONE, PARAMETERS)
     for index in (0, 17, 100, 239):
         left = np.flatnonzero((LABELS[index] == LABELS) & (index != ALONE))
-        assert scores[index, 0] == pytest.approx(by_hand(index, left), abs=1e-5)
+        assert scores[index] == pytest.approx(by_hand(index, left), abs=1e-5)
 
 
 def test_near_duplicates_do_not_vouch_for_one_another() -> None:
     groups = ALONE.copy()
     groups[1] = groups[2] = groups[0]
     scores = genuine_scores(PHOTOS, LABELS, groups, PARAMETERS)
-    assert scores[0, 0] == pytest.approx(by_hand(0, np.arange(3, EACH)), abs=1e-5)
+    assert scores[0] == pytest.approx(by_hand(0, np.arange(3, EACH)), abs=1e-5)
 
 
 def test_a_student_with_one_photo_has_no_genuine_score() -> None:
@@ -52,18 +52,6 @@ def test_a_student_with_one_photo_has_no_genuine_score() -> None:
     scores = genuine_scores(PHOTOS[keep], LABELS[keep], ALONE[keep], PARAMETERS)
     assert np.isnan(scores[0])
     assert np.isfinite(scores[1:]).all()
-
-
-def test_a_photo_in_a_condition_is_scored_against_that_conditions_gallery_too() -> None:
-    drawn = np.roll(PHOTOS, 7, axis=1)  # far from the photos as they are, and alike among themselves
-    gallery = ConditionGallery(build_gallery(drawn, LABELS, int(LABELS.max()) + 1).centroids, 1.0)
-    scores = genuine_scores(PHOTOS, LABELS, ALONE, PARAMETERS, drawn[:, None], [gallery])
-    plain = genuine_scores(PHOTOS, LABELS, ALONE, PARAMETERS)[:, 0]
-    assert scores.shape == (len(PHOTOS), 2)
-    assert np.allclose(scores[:, 0], plain, atol=1e-5)
-    assert np.allclose(scores[:, 1], plain, atol=1e-5)  # each photo's own drawing is left out as well
-    groups = np.zeros_like(ALONE)
-    assert np.isnan(genuine_scores(PHOTOS, LABELS, groups, PARAMETERS, drawn[:, None], [gallery])).all()
 
 
 @pytest.mark.parametrize("percentile", [90, 95])
