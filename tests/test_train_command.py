@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import test_production_model
 import train_production_model
 from config import Settings
 from recognizer.artifact import MODEL_FILE
@@ -227,6 +228,21 @@ def test_without_facenet_weights_auto_takes_dlib_and_says_so(run, class_folder, 
     shown = capsys.readouterr().out
     assert "dlib" in shown and "SMARTATTENDANCE_FACENET_WEIGHTS" in shown
     assert joblib.load(tmp_path / "model" / MODEL_FILE)["metadata"]["embedder"]["id"] == "dlib"
+
+
+def test_both_networks_together_train_a_model_that_knows_its_photos(run, class_folder, tmp_path, capsys, facenet_file):
+    weights = ("--weights", str(facenet_file))
+    assert run(class_folder, "--embedder", "both", *weights) == 0
+    model = tmp_path / "model"
+    embedder = joblib.load(model / MODEL_FILE)["metadata"]["embedder"]
+    assert (embedder["id"], embedder["dimension"]) == ("both", 640)
+    tested = ["--model", str(model), "--test-all", "--dataset", str(class_folder), *weights, "--min-accuracy", "0.9"]
+    assert test_production_model.main(tested) == 0
+    # left to choose, it says what it tried, and the model is of whichever it says
+    assert run(class_folder, "--embedder", "auto", *weights, output="chosen") == 0
+    shown = capsys.readouterr().out
+    chosen = joblib.load(tmp_path / "chosen" / MODEL_FILE)["metadata"]["embedder"]
+    assert {"both": "both are used", "facenet": "FaceNet alone is used"}[chosen["id"]] in shown
 
 
 def test_progress_is_written_line_by_line_for_programs(run, class_folder, tmp_path):

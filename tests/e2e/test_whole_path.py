@@ -141,7 +141,7 @@ def train(page: Page) -> None:
     button(page, "Train a new model").click()
     button(dialog(page), "Start the training").click()
     expect(page.get_by_text(re.compile("^In use: 4 students"))).to_be_visible(timeout=LONG_MS)
-    expect(row(page, "Students named rightly")).to_be_visible()
+    expect(row(page, "Named correctly in one frame")).to_be_visible()
 
 
 def open_a_session(page: Page) -> list[Response]:
