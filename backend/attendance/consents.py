@@ -55,14 +55,14 @@ def numbers(db: Session) -> Numbers:
 
     by_version = (
         select(Consent.policy_version, func.count(Consent.id))
-        .where(Consent.withdrawn_at.is_(None))
+        .where(Consent.is_active)
         .group_by(Consent.policy_version)
         .order_by(func.count(Consent.id).desc(), Consent.policy_version)
     )
     return Numbers(
         students=count(Student.id, Student.status != StudentStatus.ERASED),
-        with_consent=count(Consent.id, Consent.withdrawn_at.is_(None)),
-        withdrawn=count(Consent.id, Consent.withdrawn_at.is_not(None)),
+        with_consent=count(Consent.id, Consent.is_active),
+        withdrawn=count(Consent.id, ~Consent.is_active),
         face_images=count(FaceImage.id, FaceImage.state == FaceImageState.STORED),
         by_policy_version=[(version, count) for version, count in db.execute(by_version)],
     )
@@ -77,7 +77,7 @@ def list_consents(db: Session, actor: Actor, student_id: int) -> Sequence[Consen
 
 def active_consent(db: Session, student_id: int) -> Consent | None:
     """The student's consent that is not withdrawn."""
-    return db.scalar(select(Consent).where(Consent.student_id == student_id, Consent.withdrawn_at.is_(None)))
+    return db.scalar(select(Consent).where(Consent.student_id == student_id, Consent.is_active))
 
 
 def require_consent(db: Session, student_id: int) -> Consent:
@@ -152,7 +152,7 @@ def withdrawal(db: Session, erasure_id: int) -> Withdrawal:
     erasure = db.get_one(Erasure, erasure_id, populate_existing=True)
     ended = (
         select(Consent)
-        .where(Consent.student_id == erasure.student_id, Consent.withdrawn_at.is_not(None))
+        .where(Consent.student_id == erasure.student_id, ~Consent.is_active)
         .order_by(Consent.withdrawn_at.desc(), Consent.id.desc())
         .limit(1)
     )

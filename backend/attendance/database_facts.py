@@ -163,7 +163,7 @@ def contents_of(database: Database) -> Contents:
         active = select(Student.external_id).join(Consent, Consent.student_id == Student.id)
         return Contents(
             students=db.scalar(select(func.count(Student.id)).where(Student.status != StudentStatus.ERASED)) or 0,
-            consented=frozenset(db.scalars(active.where(Consent.withdrawn_at.is_(None)))),
+            consented=frozenset(db.scalars(active.where(Consent.is_active))),
             courses=db.scalar(select(func.count(Course.id))) or 0,
             newest_event=db.scalar(select(func.max(AuditEvent.at))),
             has_admin=accounts.has_admin(db),

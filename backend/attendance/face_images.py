@@ -188,7 +188,7 @@ def folders(db: Session) -> dict[str, tuple[int, int | None]]:
     """Key of the external id -> (student's id, id of the active consent or None), of everybody who is not erased."""
     query = (
         select(Student.external_key, Student.id, Consent.id)
-        .join(Consent, (Consent.student_id == Student.id) & Consent.withdrawn_at.is_(None), isouter=True)
+        .join(Consent, (Consent.student_id == Student.id) & Consent.is_active, isouter=True)
         .where(Student.status != StudentStatus.ERASED)
     )
     return {key: (student_id, consent_id) for key, student_id, consent_id in db.execute(query)}

@@ -153,7 +153,7 @@ def consenting(db: Session, external_ids: Collection[str | None]) -> frozenset[s
         .where(
             Student.external_key.in_(set(keys.values())),
             Student.status == StudentStatus.ACTIVE,
-            Consent.withdrawn_at.is_(None),
+            Consent.is_active,
         )
     )
     found = set(db.scalars(query))

@@ -261,7 +261,7 @@ def with_consent(db: Session, student_ids: set[int]) -> frozenset[int]:
         .join(Consent.student)
         .where(
             Consent.student_id.in_(student_ids),
-            Consent.withdrawn_at.is_(None),
+            Consent.is_active,
             Student.status == StudentStatus.ACTIVE,
         )
     )

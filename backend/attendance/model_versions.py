@@ -91,7 +91,7 @@ def seen(db: Session) -> Mapping[str, ModelVersion]:
 def without_consent(db: Session, external_ids: Collection[str]) -> Sequence[int]:
     """The numbers of those students among ``external_ids`` who have no active consent, in order. Ids of nobody here
     are passed over: nobody of that id is on a roster, so nobody is named by it."""
-    consenting = select(Consent.student_id).where(Consent.withdrawn_at.is_(None))
+    consenting = select(Consent.student_id).where(Consent.is_active)
     ordered, found = sorted(set(map(key_of, external_ids))), list[int]()
     for start in range(0, len(ordered), _AT_ONCE):
         query = select(Student.id).where(

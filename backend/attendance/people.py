@@ -78,7 +78,7 @@ def list_students(
         query = query.where(Student.id.in_(visible_student_ids(actor)))
     query = query.where(Student.status == status if status else Student.status != StudentStatus.ERASED)
     if has_consent is not None:
-        active = exists().where(Consent.student_id == Student.id, Consent.withdrawn_at.is_(None))
+        active = exists().where(Consent.student_id == Student.id, Consent.is_active)
         query = query.where(active if has_consent else ~active)
     if has_face_images is not None:
         stored = exists().where(FaceImage.student_id == Student.id, FaceImage.state == FaceImageState.STORED)
@@ -112,7 +112,7 @@ def persons_of(db: Session, actor: Actor, students: Sequence[Student]) -> list[P
 
 def consenting(db: Session, student_ids: Sequence[int]) -> frozenset[int]:
     """Which of these have an active consent."""
-    query = select(Consent.student_id).where(Consent.student_id.in_(student_ids), Consent.withdrawn_at.is_(None))
+    query = select(Consent.student_id).where(Consent.student_id.in_(student_ids), Consent.is_active)
     return frozenset(db.scalars(query))
 
 

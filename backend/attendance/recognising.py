@@ -27,7 +27,7 @@ def nameable(
     that they may see (course_id: in that one); to an admin, everybody with a consent. And whom never to name."""
     if course_id is not None:
         require_course(db, actor, course_id)
-    consent = select(Consent.student_id).where(Consent.withdrawn_at.is_(None))
+    consent = select(Consent.student_id).where(Consent.is_active)
     students = select(Student).where(Student.status == StudentStatus.ACTIVE, Student.id.in_(consent))
     if course_id is not None or not actor.is_admin:
         students = students.where(Student.id.in_(_enrolled_now(db, actor, course_id, now)))

@@ -39,7 +39,7 @@ def recognisable(db: Session, session: ClassSession) -> dict[str, int]:
     query = (
         select(Student.external_id, Student.id)
         .join(Enrolment, Enrolment.student_id == Student.id)
-        .join(Consent, and_(Consent.student_id == Student.id, Consent.withdrawn_at.is_(None)))
+        .join(Consent, and_(Consent.student_id == Student.id, Consent.is_active))
         .where(
             Enrolment.course_id == session.course_id,
             enrolled_on(session_day(session)),
@@ -52,7 +52,7 @@ def recognisable(db: Session, session: ClassSession) -> dict[str, int]:
 def without_consent(db: Session) -> frozenset[str]:
     """The external ids of those who once consented and no longer do. A model that was trained before may still know
     them; from the moment of their withdrawal nobody may be told so."""
-    active = select(Consent.student_id).where(Consent.withdrawn_at.is_(None))
+    active = select(Consent.student_id).where(Consent.is_active)
     query = (
         select(Student.external_id)
         .join(Consent, Consent.student_id == Student.id)

@@ -95,7 +95,7 @@ def _rows(db: Session, session: ClassSession, query: Select[AttendanceRecord]) -
     )
     day = session_day(session)
     recorded = select(AttendanceRecord.student_id).where(AttendanceRecord.session_id == session.id)
-    consents = select(Consent.student_id).where(Consent.withdrawn_at.is_(None), Consent.student_id.in_(recorded))
+    consents = select(Consent.student_id).where(Consent.is_active, Consent.student_id.in_(recorded))
     enrolled = select(Enrolment.student_id).where(Enrolment.course_id == session.course_id, enrolled_on(day))
     with_consent, on_roster = set(db.scalars(consents)), set(db.scalars(enrolled))
     covered = excuses.covering(db, session.course_id, day)

@@ -86,7 +86,7 @@ def subjects(db: Session) -> list[Subject]:
     query = (
         select(Student.id, Student.external_id, Consent.id)
         .join(Consent, Consent.student_id == Student.id)
-        .where(Consent.withdrawn_at.is_(None), Student.status == StudentStatus.ACTIVE)
+        .where(Consent.is_active, Student.status == StudentStatus.ACTIVE)
         .order_by(Student.id)
     )
     shas: dict[int, list[str]] = {}
@@ -159,7 +159,7 @@ def ended_consents(db: Session, trained: Iterable[Subject]) -> set[int]:
     if not resting:
         return set()
     # from the ended consents, of which there are few, rather than from the students, of which there may be thousands
-    query = select(Consent.id).where(Consent.withdrawn_at.is_not(None), Consent.id.between(min(resting), max(resting)))
+    query = select(Consent.id).where(~Consent.is_active, Consent.id.between(min(resting), max(resting)))
     return {resting[consent_id] for consent_id in db.scalars(query) if consent_id in resting}
 
 

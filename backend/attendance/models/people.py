@@ -6,7 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from attendance import external_ids
@@ -78,6 +79,15 @@ class Consent(Base):
     withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
 
     student: Mapped[Student] = relationship()
+
+    @hybrid_property
+    def is_active(self) -> bool:
+        return self.withdrawn_at is None
+
+    @is_active.inplace.expression
+    @classmethod
+    def _is_active(cls) -> ColumnElement[bool]:
+        return cls.withdrawn_at.is_(None)
 
 
 class FaceImageState(StrEnum):
