@@ -70,8 +70,8 @@ class RecognitionSettings:
             help="The network that turns a face into numbers.",
             reason="`auto` takes the network whose file is named, FaceNet's before the ONNX file; without either, "
             "FaceNet where its weights can be had, as it is more accurate than dlib's network, which is "
-            "the last choice. A training with `auto` uses both together where its class is recognised better so, "
-            "and a server follows the model.",
+            "the last choice. With `auto`, training uses both together if that recognises more of its class, and "
+            "the server follows the model.",
         ),
     )
     allow_download: bool = field(

@@ -136,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--embedder",
         choices=("auto", *EMBEDDERS),
-        help="the network that turns a face into numbers, both for FaceNet and dlib's together "
+        help="the network that turns a face into numbers; both: FaceNet and dlib's together "
         "(default: SMARTATTENDANCE_EMBEDDER)",
     )
     parser.add_argument(

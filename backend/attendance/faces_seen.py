@@ -70,8 +70,8 @@ class Band(StrEnum):
 class FaceValues:
     """A face as the recognizer sees it. external_id: only when known. probability: 0..1, calibrated confidence that
     the best candidate is right. similarity: cosine to them; score, margin: as the recognizer's. candidates: (external
-    id, similarity), best first. reach: a doubtful face is hardly of a candidate who is less similar by more than this.
-    box: x1, y1, x2, y2 in pixels."""
+    id, similarity), best first. reach: a doubtful face cannot be of a candidate less similar than the best by more than
+    this. box: x1, y1, x2, y2 in pixels."""
 
     decision: Literal["known", "uncertain", "unknown"]
     box: tuple[float, float, float, float]

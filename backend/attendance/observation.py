@@ -256,7 +256,7 @@ class _Observer:
     ) -> dict[str, Any]:
         reasons, item_id = [reason], None
         ids = [student_id for student_id, _ in candidates]
-        # of two faces with one name, the other is somebody whom neither looks like
+        # of two faces with the same name one is somebody else, and it may be anybody
         least = face.similarity - face.reach if reason is Reason.DOUBTFUL else -math.inf
         plausible = [student_id for student_id, likeness in candidates if likeness >= least]
         if all(self._is_decided(student_id) for student_id in plausible or ids):

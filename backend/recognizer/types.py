@@ -124,8 +124,8 @@ class Identity:
     margin: similarity of the best candidate minus the second's (0 when there is only one).
     agreed: classifier and gallery point at the same student and nobody else is as close; without it nobody is named,
     whatever the score. slack: by how much the score or the margin would have to change for another decision to be
-    possible, 0 where a person decides anyway. reach: candidates whose similarity is lower by more than this
-    would be unknown by themselves, so it can hardly be them.
+    possible, 0 where a person decides anyway. reach: of a doubtful face, a candidate less similar than
+    the best by more than this would be unknown; infinite where that is not known.
     """
 
     student_id: str | None

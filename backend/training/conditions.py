@@ -4,8 +4,8 @@ An enrolment photo shows a face as it is. What a network makes of the same face 
 and much nearer to what it makes of the photo with a mask drawn on it. Every photo is therefore embedded in each of
 these conditions as well (recognizer/scoring.py says how the galleries are used).
 
-The drawings differ from photo to photo: nobody knows which masks the class will wear. Dimmed photos were tried too, and
-found no more of the faces in dim rooms (lfw-dev, benchmarks/conditions.py).
+The drawings differ from photo to photo: nobody knows which masks the class will wear. Galleries of dimmed photos were
+tried too; they did not help with dim rooms (lfw-dev, benchmarks/conditions.py), and lighting up the crop does.
 """
 
 from __future__ import annotations
@@ -188,4 +188,4 @@ CONDITIONS: Mapping[str, Callable[[_Head], RGBImage]] = {
 }
 
 DRAWINGS = ("drawings-3", *CONDITIONS)
-"""Part of the cache's key. Raise the number with the drawings."""
+"""Part of the cache's key. Raise the number when a drawing, or the way a face is cut out, changes."""

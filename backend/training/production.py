@@ -145,8 +145,8 @@ def run_training(
             if named["both"].count <= named["facenet"].count:
                 data, info = alone, info_of_facenet(info, networks.weights)
             say(
-                f"Of {named['both'].total} held-out faces, bare and drawn on, FaceNet alone names "
-                f"{named['facenet'].count} rightly, and {named['both'].count} with dlib's network beside it; "
+                f"Of {named['both'].total} held-out faces, some with masks or blur drawn on, FaceNet alone names "
+                f"{named['facenet'].count} correctly and both networks together {named['both'].count}: "
                 + ("FaceNet alone is used" if info.id == "facenet" else "both are used")
             )
         outcome = train(

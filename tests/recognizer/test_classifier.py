@@ -13,7 +13,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from errors import ModelFormatError
 from recognizer.artifact import ClassifierArtifact
-from recognizer.classifier import FaceClassifier, LinearRanker, sigmoid
+from recognizer.classifier import CLOSE, FaceClassifier, LinearRanker, sigmoid
 from recognizer.types import Decision, FloatArray, Identity
 from support.embeddings import PARAMETERS, People, gallery_artifact, make_people, student_ids, unit
 
@@ -74,10 +74,8 @@ def test_between_the_thresholds_a_person_decides_among_three(classifier: FaceCla
             assert similarities == sorted(similarities, reverse=True)
             assert len({candidate.student_id for candidate in answer.candidates}) == len(answer.candidates)
             assert 0.5 <= answer.score < 0.62
-            # whoever lies further off than that would be unknown
-            assert (
-                answer.reach == pytest.approx(answer.score - 0.5, abs=1e-5) or answer.score - 0.5 < answer.reach < 0.1
-            )
+            least = CLOSE * PARAMETERS.min_margin
+            assert answer.reach == pytest.approx(max(answer.score - 0.5, least), abs=1e-5)
         else:
             assert answer.reach == np.inf
 
